@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * A device: one PCI function (later also a USB device) as usher knows it — its record id, what a
+ * scan read about it, and what was derived from that. The same record in the inventory, in the
+ * store and in `usher device list --json`. Pure values.
+ */
+#include "base/record.h"
+#include "core/pci-addr.h"
+
+typedef enum {
+	USHER_DEVICE_PCI,
+	USHER_DEVICE_USB,
+} UsherDeviceKind;
+
+typedef enum {
+	USHER_DEVICE_UNTRACKED, /* null in JSON: no agent has reported it */
+	USHER_DEVICE_HOST,	/* with its host driver, or with none */
+	USHER_DEVICE_HELD,	/* bound to vfio-pci for guests, given to nobody */
+	USHER_DEVICE_PREPARING,
+	USHER_DEVICE_LEASED,
+	USHER_DEVICE_RETURNING,
+	USHER_DEVICE_FENCED, /* a kernel write to it has not come back */
+	USHER_DEVICE_QUARANTINED,
+	USHER_DEVICE_ABSENT,
+	USHER_DEVICE_N_STATES,
+} UsherDeviceState;
+
+typedef enum {
+	USHER_VERDICT_UNKNOWN,
+	USHER_VERDICT_FREE,
+	USHER_VERDICT_REFUSED,
+} UsherVerdict;
+
+/* One reason why the host needs a device: "holds the root file system", / → nvme0n1p2 → … */
+typedef struct UsherGuardReason {
+	char *device; /* address */
+	char *why;
+	GPtrArray *proof;
+} UsherGuardReason;
+USHER_RECORD_DECLARE(UsherGuardReason, usher_guard_reason)
+
+typedef struct UsherGuardResult {
+	unsigned verdict;   /* UsherVerdict */
+	GPtrArray *reasons; /* of UsherGuardReason */
+} UsherGuardResult;
+USHER_RECORD_DECLARE(UsherGuardResult, usher_guard_result)
+
+/* What tells who a device is, beside its ids; NULL: not readable or not there. */
+typedef struct UsherDeviceFacts {
+	char *serial; /* PCIe device serial number, "00-11-22-33-44-55-66-77" */
+	char *path;   /* the chain of bridges above it: "00:02.0/00.0" */
+} UsherDeviceFacts;
+USHER_RECORD_DECLARE(UsherDeviceFacts, usher_device_facts)
+
+/* A holder that is not ours. */
+typedef struct UsherForeign {
+	char *kind; /* "domain" */
+	char *name;
+} UsherForeign;
+USHER_RECORD_DECLARE(UsherForeign, usher_foreign)
+
+/* What can be done with it. */
+typedef struct UsherPassthrough {
+	char *whole;	    /* "yes", "no" or "after-fix" */
+	GPtrArray *vgpu;    /* of char * */
+	GPtrArray *because; /* of char * */
+} UsherPassthrough;
+USHER_RECORD_DECLARE(UsherPassthrough, usher_passthrough)
+
+/* The driver a device had before usher took it, to be put back. */
+typedef struct UsherWas {
+	char *address;
+	char *driver;	       /* NULL: none */
+	char *driver_override; /* NULL: none */
+} UsherWas;
+USHER_RECORD_DECLARE(UsherWas, usher_was)
+
+typedef struct UsherDevice {
+	char *address; /* "0000:01:00.0" */
+	unsigned kind; /* UsherDeviceKind */
+	char *id;      /* "d-…", NULL without an agent's record */
+	bool identity_partial;
+	UsherDeviceFacts *facts;
+	char *class_code; /* six hexadecimal digits */
+	char *class_name;
+	unsigned type; /* UsherDeviceType */
+	char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id, *revision;
+	char *vendor, *device;
+	char *slot_label, *serial;
+	char *driver;
+	char *driver_override;
+	int64_t iommu_group; /* USHER_INT_NULL: none */
+	int64_t numa_node;   /* USHER_INT_NULL: none or unknown */
+	GPtrArray *companions; /* addresses */
+	char *physical_function;
+	GPtrArray *virtual_functions; /* addresses in VF order */
+	int64_t sriov_total, sriov_active;
+	GPtrArray *mdev_types;
+	bool boot_display;
+	char *node;
+	unsigned state; /* UsherDeviceState */
+	char *lease;
+	GPtrArray *groups;
+	GPtrArray *foreign; /* of UsherForeign */
+	UsherGuardResult *guard;
+	UsherPassthrough *passthrough;
+	char *reset_methods; /* space separated as the kernel says, NULL: none */
+	UsherWas *was;	     /* of a held device: what `device return` puts back */
+} UsherDevice;
+USHER_RECORD_DECLARE(UsherDevice, usher_device)
+
+/* The base class in DESIGN's words: "display", "network", …, "other". */
+typedef enum {
+	USHER_TYPE_OTHER,
+	USHER_TYPE_STORAGE,
+	USHER_TYPE_NETWORK,
+	USHER_TYPE_DISPLAY,
+	USHER_TYPE_MULTIMEDIA,
+	USHER_TYPE_MEMORY,
+	USHER_TYPE_BRIDGE,
+	USHER_TYPE_SERIAL,
+	USHER_TYPE_USB,
+	USHER_TYPE_CRYPTO,
+	USHER_TYPE_ACCELERATOR,
+	USHER_N_TYPES,
+} UsherDeviceType;
+
+extern const char *const usher_device_type_names[USHER_N_TYPES + 1];
+/* class_code as 24 bits. */
+UsherDeviceType usher_device_type_of_class(uint32_t class_code);
+
+const char *usher_device_state_name(UsherDeviceState state);
+/* One step of the state table; UNTRACKED is no state of the table. */
+bool usher_device_state_may_move(UsherDeviceState from, UsherDeviceState to);
+
+/* The 24 bits of class_code; 0 when it is missing. */
+uint32_t usher_device_class(const UsherDevice *device);
+/* A bridge or a chipset function that drivers share with the host: never bound, never given. */
+bool usher_device_is_bridge(const UsherDevice *device);

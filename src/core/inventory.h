@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The inventory: what one look at a host found — its devices and what of the host's life hangs
+ * on them (block devices, mounts, network devices, routes). Built by host/, then immutable and
+ * shared by reference count; decisions are functions of it.
+ */
+#include "core/device.h"
+
+/* A block device: where it hangs and what lies below it. */
+typedef struct UsherBlock {
+	char *name;	     /* "nvme0n1p2" */
+	char *devno;	     /* "259:2" */
+	char *pci;	     /* address of the nearest PCI function above, NULL: virtual */
+	char *parent;	     /* of a partition: its disk */
+	GPtrArray *slaves;   /* names: dm, md and bcache lie on these */
+	char *backing;	     /* loop: its file */
+	char *signature;     /* file system, LVM, LUKS, … as udev recognised; NULL: none or unknown */
+} UsherBlock;
+
+/* A mounted file system or active swap. */
+typedef struct UsherMount {
+	char *devno; /* "259:2"; "0:…" for file systems without one block device */
+	char *source;
+	char *target; /* "/", or "swap" */
+	char *type;
+} UsherMount;
+
+/* A network device. */
+typedef struct UsherNet {
+	char *name;
+	char *pci;	   /* NULL: virtual */
+	GPtrArray *lowers; /* names: what a bond, bridge, VLAN, macvlan… stands on */
+} UsherNet;
+
+/* A default route. */
+typedef struct UsherRoute {
+	char *interface; /* network device */
+	bool is_v6;
+} UsherRoute;
+
+typedef struct UsherInventory {
+	GPtrArray *devices; /* of UsherDevice, sorted by address */
+	GPtrArray *blocks;  /* of UsherBlock, sorted by name */
+	GPtrArray *mounts;
+	GPtrArray *nets; /* sorted by name */
+	GPtrArray *routes;
+	bool has_iommu;
+	bool blocks_known, routes_known; /* false: they could not be read */
+	bool other_console; /* a serial line or another display can serve as console */
+	GPtrArray *notes; /* sentences on what could not be read */
+} UsherInventory;
+
+void usher_block_free(UsherBlock *block);
+void usher_mount_free(UsherMount *mount);
+void usher_net_free(UsherNet *net);
+void usher_route_free(UsherRoute *route);
+
+/* Empty arrays, ready to be filled, then treated as const. */
+UsherInventory *usher_inventory_new(void);
+UsherInventory *usher_inventory_ref(const UsherInventory *inventory);
+void usher_inventory_unref(UsherInventory *inventory);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherInventory, usher_inventory_unref)
+
+/* Sorts, and derives companions, virtual functions and guard results from what was read. */
+void usher_inventory_finish(UsherInventory *inventory);
+/* NULL when there is none. */
+const UsherDevice *usher_inventory_find(const UsherInventory *inventory, UsherPciAddr addr);
+const UsherDevice *usher_inventory_find_text(const UsherInventory *inventory, const char *address);
