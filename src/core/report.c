@@ -6,6 +6,7 @@ static const UsherField report_fields[] = {
 	{ "session", USHER_FIELD_STRING, offsetof(UsherReport, session) },
 	{ "machine_id", USHER_FIELD_STRING, offsetof(UsherReport, machine_id), USHER_FIELD_REQUIRED },
 	{ "boot_id", USHER_FIELD_STRING, offsetof(UsherReport, boot_id), USHER_FIELD_REQUIRED },
+	{ "instance", USHER_FIELD_STRING, offsetof(UsherReport, instance), USHER_FIELD_REQUIRED },
 	{ "kernel", USHER_FIELD_STRING, offsetof(UsherReport, kernel) },
 	{ "agent_version", USHER_FIELD_STRING, offsetof(UsherReport, agent_version) },
 	{ "ready", USHER_FIELD_BOOL, offsetof(UsherReport, ready) },

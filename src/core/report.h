@@ -13,6 +13,7 @@ typedef struct UsherReport {
 	char *node;
 	char *session; /* NULL asks for one; a session that ended is UNAVAILABLE: ask again */
 	char *machine_id, *boot_id;
+	char *instance; /* of the state folder: tells a restarted agent from a second one */
 	char *kernel, *agent_version;
 	bool ready;	       /* the node has compared journal, kernel and hypervisor */
 	int64_t devices_total;
