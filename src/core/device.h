@@ -134,6 +134,8 @@ const char *usher_device_state_name(UsherDeviceState state);
 /* One step of the state table; UNTRACKED is no state of the table. */
 bool usher_device_state_may_move(UsherDeviceState from, UsherDeviceState to);
 
+/* PCI functions by address, then USB devices. -1, 0, 1. */
+int usher_device_compare(const UsherDevice *one, const UsherDevice *other);
 /* The 24 bits of class_code; 0 when it is missing. */
 uint32_t usher_device_class(const UsherDevice *device);
 /* A bridge or a chipset function that drivers share with the host: never bound, never given. */

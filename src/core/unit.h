@@ -12,6 +12,8 @@ GPtrArray *usher_unit_of(const GPtrArray *devices, const UsherDevice *device);
 /* The unit's name in the ledger: "u-" and the rest of the id of its first member with one; NULL when
  * no member has an id. */
 char *usher_unit_name(const GPtrArray *unit);
+/* Another function of its slot, or another member of its IOMMU group. */
+bool usher_unit_is_companion(const UsherDevice *one, const UsherDevice *other);
 /* What must leave the host together with the device when it is given whole: the members of its
  * slot and IOMMU group that are no bridges, itself first. Borrowed. */
 GPtrArray *usher_unit_taken_with(const GPtrArray *devices, const UsherDevice *device);
