@@ -197,9 +197,9 @@ static bool read_value(const UsherField *field, void *record, const UsherJson *j
 		       usher_text_parse_time(usher_json_string(json), AT(int64_t, record, field), error);
 	case USHER_FIELD_ENUM:
 		return read_enum(field, record, json, error);
-	case USHER_FIELD_STRINGS:
 	case USHER_FIELD_KEYED:
 		return read_keyed(field, *AT(GPtrArray *, record, field), json, error);
+	case USHER_FIELD_STRINGS:
 	case USHER_FIELD_RECORDS:
 		return read_items(field, *AT(GPtrArray *, record, field), json, error);
 	case USHER_FIELD_RECORD:
