@@ -8,6 +8,7 @@
 #include "core/inventory.h"
 #include "core/lease.h"
 
+/* Host steps first: usher_step_kind_is_host. */
 typedef enum {
 	USHER_STEP_LOAD_MODULE,	 /* driver: the module */
 	USHER_STEP_SET_OVERRIDE, /* driver: the text, NULL clears it */
