@@ -346,6 +346,9 @@ void usher_json_write_value(UsherJsonWriter *writer, const UsherJson *value)
 		begin_value(writer);
 		g_string_append(writer->text,
 				g_ascii_dtostr(number, sizeof number, json_real_value(value)));
+		/* 1.0 is printed as 1, which would be read as another type. */
+		if (strpbrk(number, ".e") == NULL)
+			g_string_append(writer->text, ".0");
 		return;
 	}
 	case JSON_TRUE:
