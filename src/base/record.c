@@ -156,14 +156,23 @@ static bool read_items(const UsherField *field, GPtrArray *items, const UsherJso
 	return true;
 }
 
+/* A keyed record without its key, which is the member's name. */
+static UsherRecordType type_without_key(const UsherField *field)
+{
+	return (UsherRecordType){ .name = field->record->name,
+				  .size = field->record->size,
+				  .fields = field->record->fields + 1 };
+}
+
 static bool read_keyed(const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
 {
+	const UsherRecordType keyed = type_without_key(field);
 	if (!expect_type(json, USHER_JSON_OBJECT, error))
 		return false;
 	const char *key = NULL;
 	const UsherJson *value;
 	while (usher_json_next(json, &key, &value)) {
-		void *item = usher_record_read(field->record, value, error);
+		void *item = usher_record_read(&keyed, value, error);
 		if (item == NULL) {
 			g_prefix_error(error, "%s: ", key);
 			return false;
@@ -314,7 +323,7 @@ static void write_items(const UsherField *field, const GPtrArray *items, UsherJs
 
 static void write_keyed(const UsherField *field, const GPtrArray *items, UsherJsonWriter *writer)
 {
-	const UsherRecordType keyed = { .name = field->record->name, .fields = field->record->fields + 1 };
+	const UsherRecordType keyed = type_without_key(field);
 	usher_json_begin_object(writer);
 	for (unsigned i = 0; i < items->len; i++) {
 		usher_json_key(writer, *AT_CONST(char *, items->pdata[i], field->record->fields));
