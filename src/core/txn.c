@@ -58,7 +58,10 @@ void usher_txn_expect(UsherTxn *txn, const char *key, int64_t revision)
 	UsherTxnCompare *compare = g_new0(UsherTxnCompare, 1);
 	compare->key = g_strdup(key);
 	compare->revision = revision;
-	g_ptr_array_add(txn->compares, compare);
+	unsigned at = txn->compares->len;
+	while (at > 0 && strcmp(((const UsherTxnCompare *) txn->compares->pdata[at - 1])->key, key) > 0)
+		at--;
+	g_ptr_array_insert(txn->compares, (int) at, compare);
 }
 
 static void add_write(UsherTxn *txn, const char *key, const char *value, const char *session)
@@ -67,7 +70,11 @@ static void add_write(UsherTxn *txn, const char *key, const char *value, const c
 	write->key = g_strdup(key);
 	write->value = g_strdup(value);
 	write->session = g_strdup(session);
-	g_ptr_array_add(txn->writes, write);
+	/* From the end: callers mostly write in order. */
+	unsigned at = txn->writes->len;
+	while (at > 0 && strcmp(((const UsherTxnWrite *) txn->writes->pdata[at - 1])->key, key) > 0)
+		at--;
+	g_ptr_array_insert(txn->writes, (int) at, write);
 }
 
 void usher_txn_put(UsherTxn *txn, const char *key, const char *value)
