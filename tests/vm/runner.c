@@ -9,6 +9,7 @@
  *
  *     to here    'X' execute     strings, see execute()     'I' standard input, empty = its end
  *                'W' window      rows, columns (32 bits)    'S' signal to the command (32 bits)
+ *                'P' power off
  *     from here  'U' machine up  seconds since boot         'O' 'E' standard output, error
  *                'A' input taken, the next may come         'R' result, the exit code (32 bits)
  */
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,9 +32,9 @@
 #include <unistd.h>
 
 #define N_CHANNELS 64
-#define CHUNK 32768         /* what one write to a virtio port takes at most */
-#define FRAME_MAX (1 << 22) /* an 'X' with a long command line */
-#define GRACE_MS 200        /* how long output may trail a command that has ended */
+#define CHUNK      32768     /* what one write to a virtio port takes at most */
+#define FRAME_MAX  (1 << 22) /* an 'X' with a long command line */
+#define GRACE_MS   200       /* how long output may trail a command that has ended */
 
 typedef struct Frame {
 	uint32_t channel;
@@ -54,11 +56,17 @@ typedef struct Channel {
 static Channel channels[N_CHANNELS];
 static int port = -1;
 
-static void die(const char *what)
+static _Noreturn void power_off(void)
+{
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(1); /* process 1 can't end otherwise: the kernel panics and QEMU ends */
+}
+
+static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "lab: runner: %s: %s\n", what, strerror(errno));
-	sync();
-	exit(1); /* process 1: the kernel panics, the machine ends, and the console says why */
+	power_off();
 }
 
 static int64_t now_ms(void)
@@ -91,14 +99,12 @@ static void port_read(void *data, size_t size)
 	char *p = data;
 	while (size > 0) {
 		ssize_t n = read(port, p, size);
-		if (n == 0 || (n < 0 && errno == EAGAIN)) {
+		if (n < 0 && errno == EAGAIN) {
 			struct pollfd wait = { .fd = port, .events = POLLIN };
 			poll(&wait, 1, 1000);
-			if (n == 0) /* the host end is closed, for as long as it likes */
-				usleep(10000);
 			continue;
 		}
-		if (n < 0)
+		if (n <= 0) /* zero: nobody is left out there who wants this machine */
 			die("read from the host");
 		p += n;
 		size -= (size_t) n;
@@ -165,7 +171,8 @@ static void set_window(int fd, uint32_t rows, uint32_t columns)
 }
 
 /* In the child: never returns. The sentences go to the command's own standard error. */
-static void become(char **argv, char **env, const char *cwd, int in, int out, int err, bool terminal)
+static void become(
+	char **argv, char **env, const char *cwd, int in, int out, int err, bool terminal)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -264,6 +271,8 @@ static void take_frame(const Frame *head, char *data)
 		execute(head->channel, data, head->size);
 		return;
 	}
+	if (head->kind == 'P')
+		power_off();
 	Channel *c = find_channel(head->channel);
 	if (c == NULL) /* it has ended while the frame was on its way */
 		return;
@@ -455,7 +464,7 @@ static void run(int signals)
 		for (size_t i = 0; i < N_CHANNELS; i++)
 			if (channels[i].used)
 				finish(&channels[i]);
-		if (fds[0].revents & POLLIN)
+		if (fds[0].revents & (POLLIN | POLLHUP))
 			receive();
 	}
 }

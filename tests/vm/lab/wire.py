@@ -57,42 +57,54 @@ class Peer:
 class Exchange:
     """Carries frames between the port and any number of commands, each under a channel number."""
 
-    def __init__(self, port, listener):
+    def __init__(self, port):
         self.selector = selectors.DefaultSelector()
         self.port = Peer(port, 0)
-        self.listener = listener
+        self.listener = None
         self.peers = {}
         self.last_channel = 0
         self.uptime = None  # of the machine when it was up, in seconds
-        self.orders = []  # other words from clients than frames for the machine
-        listener.setblocking(False)
-        self.selector.register(listener, selectors.EVENT_READ, None)
+        self.orders = []  # what clients want of us rather than of the machine
         self._expect(self.port, selectors.EVENT_READ)
 
-    def watch(self, fd):
-        """Lets turn() wake up when fd can be read."""
-        self.selector.register(fd, selectors.EVENT_READ, fd)
+    def listen(self, path):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(64)
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def join(self, sock):
+        """Takes a client's connection."""
+        self.last_channel += 1
+        peer = Peer(sock, self.last_channel)
+        self.peers[peer.channel] = peer
+        self._expect(peer, selectors.EVENT_READ)
+        return peer.channel
+
+    def tell(self, kind):
+        """A word of our own to the machine."""
+        self._write(self.port, frame(0, kind))
+
+    def close(self):
+        for peer in (self.port, *self.peers.values()):
+            peer.sock.close()
+        if self.listener:
+            self.listener.close()
 
     def turn(self, timeout):
         """One round of the loop. Raises ConnectionError when the machine is gone."""
         for key, events in self.selector.select(timeout):
             if key.fileobj is self.listener:
-                self._accept()
-            elif isinstance(key.data, Peer) and key.data.sock.fileno() >= 0:
+                try:
+                    self.join(self.listener.accept()[0])
+                except OSError:
+                    pass
+            elif key.data.sock.fileno() >= 0:  # not forgotten in this very round
                 if events & selectors.EVENT_WRITE:
                     self._flush(key.data)
                 if events & selectors.EVENT_READ:
                     self._read(key.data)
-
-    def _accept(self):
-        try:
-            sock, _ = self.listener.accept()
-        except OSError:
-            return
-        self.last_channel += 1
-        peer = Peer(sock, self.last_channel)
-        self.peers[peer.channel] = peer
-        self._expect(peer, selectors.EVENT_READ)
 
     def _read(self, peer):
         try:
@@ -176,19 +188,18 @@ def connect(path):
     return sock
 
 
-def order(path, word):
-    """Asks the exchange to end: returns when it has closed the connection."""
-    with connect(path) as sock:
-        sock.sendall(frame(0, b"Q", word.encode()))
-        while sock.recv(CHUNK):
-            pass
+def order(sock, word):
+    """Tells the exchange's owner something: returns when it has closed the connection."""
+    sock.sendall(frame(0, b"Q", word.encode()))
+    while sock.recv(CHUNK):
+        pass
 
 
 class Client:
     """Runs one command inside, with this process's standard streams."""
 
-    def __init__(self, path):
-        self.sock = connect(path)
+    def __init__(self, sock):
+        self.sock = sock
         self.frames = Frames()
         # poll() rather than epoll: standard input may be a file.
         self.selector = selectors.PollSelector()
