@@ -90,8 +90,10 @@ typedef struct UsherDevice {
 	char *slot_label, *serial;
 	char *driver;
 	char *driver_override;
+	bool driver_override_unknown; /* it could not be read: NULL says nothing */
 	int64_t iommu_group; /* USHER_INT_NULL: none */
 	int64_t numa_node;   /* USHER_INT_NULL: none or unknown */
+	char *parent;	       /* the function it hangs below, NULL: on a root bus */
 	GPtrArray *companions; /* addresses */
 	char *physical_function;
 	GPtrArray *virtual_functions; /* addresses in VF order */

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * The guard: may this device be taken from the host? A pure function of an inventory; the agent
- * asks it on facts read at that moment, everybody else for a preview.
+ * asks it on facts read at that moment, everybody else for a preview. Only FREE may be taken: what
+ * could not be read is UNKNOWN for storage, network, displays and USB, and must be refused.
  */
 #include "core/inventory.h"
 
@@ -11,3 +12,13 @@
 UsherGuardResult *usher_guard_judge(const UsherInventory *inventory, const UsherDevice *device);
 /* One sentence: "0000:04:00.0 holds / (/ → /dev/nvme0n1p2 → nvme0n1 → 0000:04:00.0)". */
 char *usher_guard_explain(const UsherGuardResult *result);
+
+/* The same for many devices: what the host needs is worked out once. Borrows the inventory. */
+typedef struct UsherGuard UsherGuard;
+UsherGuard *usher_guard_new(const UsherInventory *inventory);
+void usher_guard_free(UsherGuard *guard);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherGuard, usher_guard_free)
+UsherGuardResult *usher_guard_ask(const UsherGuard *guard, const UsherDevice *device);
+
+/* Why a device of this class stays with the host whatever it does; NULL: it may leave. */
+const char *usher_guard_class_reason(const UsherDevice *device);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/guard.h"
+#include "core/passthrough.h"
 #include "core/unit.h"
 
 void usher_block_free(UsherBlock *block)
@@ -15,6 +17,7 @@ void usher_block_free(UsherBlock *block)
 	g_free(block->parent);
 	g_clear_pointer(&block->slaves, g_ptr_array_unref);
 	g_free(block->backing);
+	g_free(block->mapper);
 	g_free(block->signature);
 	g_free(block);
 }
@@ -73,6 +76,11 @@ static void free_route(void *route)
 	usher_route_free(route);
 }
 
+static void free_need(void *need)
+{
+	usher_guard_reason_free(need);
+}
+
 UsherInventory *usher_inventory_new(void)
 {
 	UsherInventory *inventory = g_atomic_rc_box_new0(UsherInventory);
@@ -81,6 +89,7 @@ UsherInventory *usher_inventory_new(void)
 	inventory->mounts = g_ptr_array_new_with_free_func(free_mount);
 	inventory->nets = g_ptr_array_new_with_free_func(free_net);
 	inventory->routes = g_ptr_array_new_with_free_func(free_route);
+	inventory->needs = g_ptr_array_new_with_free_func(free_need);
 	inventory->notes = g_ptr_array_new_with_free_func(g_free);
 	return inventory;
 }
@@ -98,6 +107,7 @@ static void clear_inventory(void *data)
 	g_ptr_array_unref(inventory->mounts);
 	g_ptr_array_unref(inventory->nets);
 	g_ptr_array_unref(inventory->routes);
+	g_ptr_array_unref(inventory->needs);
 	g_ptr_array_unref(inventory->notes);
 }
 
@@ -132,6 +142,18 @@ static void derive_companions(const GPtrArray *devices, UsherDevice *device)
 		const UsherDevice *other = devices->pdata[i];
 		if (usher_unit_is_companion(device, other))
 			g_ptr_array_add(device->companions, g_strdup(other->address));
+	}
+}
+
+static void derive_verdicts(const UsherInventory *inventory)
+{
+	g_autoptr(UsherGuard) guard = usher_guard_new(inventory);
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		UsherDevice *device = inventory->devices->pdata[i];
+		g_clear_pointer(&device->guard, usher_guard_result_free);
+		g_clear_pointer(&device->passthrough, usher_passthrough_free);
+		device->guard = usher_guard_ask(guard, device);
+		device->passthrough = usher_passthrough_of(inventory, device);
 	}
 }
 
@@ -173,6 +195,7 @@ void usher_inventory_finish(UsherInventory *inventory)
 		device->sriov_active = device->virtual_functions->len;
 		derive_companions(inventory->devices, device);
 	}
+	derive_verdicts(inventory);
 }
 
 const UsherDevice *usher_inventory_find(const UsherInventory *inventory, UsherPciAddr addr)

@@ -15,6 +15,7 @@ typedef struct UsherBlock {
 	char *parent;	     /* of a partition: its disk */
 	GPtrArray *slaves;   /* names: dm, md and bcache lie on these */
 	char *backing;	     /* loop: its file */
+	char *mapper;	     /* dm: its name under /dev/mapper */
 	char *signature;     /* file system, LVM, LUKS, … as udev recognised; NULL: none or unknown */
 } UsherBlock;
 
@@ -30,6 +31,7 @@ typedef struct UsherMount {
 typedef struct UsherNet {
 	char *name;
 	char *pci;	   /* NULL: virtual */
+	bool is_virtual;   /* the kernel made it; false: hardware, on PCI or elsewhere */
 	GPtrArray *lowers; /* names: what a bond, bridge, VLAN, macvlan… stands on */
 } UsherNet;
 
@@ -45,8 +47,10 @@ typedef struct UsherInventory {
 	GPtrArray *mounts;
 	GPtrArray *nets; /* sorted by name */
 	GPtrArray *routes;
+	GPtrArray *needs; /* of UsherGuardReason: what else the host has of a device, as a TPM */
 	bool has_iommu;
 	bool blocks_known, routes_known; /* false: they could not be read */
+	bool boot_display_known;	 /* false: a VGA device does not say whether it is the one */
 	bool other_console; /* a serial line or another display can serve as console */
 	GPtrArray *notes; /* sentences on what could not be read */
 } UsherInventory;
