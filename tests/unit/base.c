@@ -18,7 +18,8 @@
 static void assert_problem(GError **error, UsherErrorCode code, const char *part)
 {
 	g_assert_nonnull(*error);
-	g_assert_cmpstr(usher_error_code_name(usher_error_code(*error)), ==, usher_error_code_name(code));
+	g_assert_cmpstr(
+		usher_error_code_name(usher_error_code(*error)), ==, usher_error_code_name(code));
 	if (strstr((*error)->message, part) == NULL)
 		g_error("'%s' is not in '%s'", part, (*error)->message);
 	g_clear_error(error);
@@ -88,7 +89,8 @@ static void test_text_numbers(void)
 	g_autoptr(GError) error = NULL;
 	g_assert_true(usher_text_parse_u32("255", 255, &value, &error));
 	g_assert_cmpuint(value, ==, 255);
-	static const char *const bad[] = { "", "256", "-1", "+1", " 1", "1 ", "0x1", "1a", "99999999999999999999" };
+	static const char *const bad[] = { "", "256", "-1", "+1", " 1", "1 ", "0x1", "1a",
+		"99999999999999999999" };
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_assert_false(usher_text_parse_u32(bad[i], 255, &value, &error));
 		assert_problem(&error, USHER_ERROR_INVALID, bad[i]);
@@ -107,8 +109,10 @@ static void test_text_numbers(void)
 
 static void test_text_names(void)
 {
-	static const char *const good[] = { "a", "0", "n1", "gpu-pool", "node.example.org", "a--b" };
-	static const char *const bad[] = { "", "-a", "a-", ".a", "a.", "A", "a_b", "a b", "ä", "a/b" };
+	static const char *const good[] = { "a", "0", "n1", "gpu-pool", "node.example.org",
+		"a--b" };
+	static const char *const bad[] = { "", "-a", "a-", ".a", "a.", "A", "a_b", "a b", "ä",
+		"a/b" };
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
 		g_assert_true(usher_text_is_name(good[i]));
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
@@ -127,8 +131,8 @@ static void test_text_times(void)
 	g_assert_cmpint(time, ==, INT64_C(1769860800250000));
 	g_autofree char *text = usher_text_print_time(time);
 	g_assert_cmpstr(text, ==, "2026-01-31T12:00:00.250Z");
-	static const char *const bad[] = { "", "2026-01-31", "2026-01-31T12:00:00", "2026-01-31T12:00:00+01:00",
-					   "2026-13-31T12:00:00Z", "yesterday" };
+	static const char *const bad[] = { "", "2026-01-31", "2026-01-31T12:00:00",
+		"2026-01-31T12:00:00+01:00", "2026-13-31T12:00:00Z", "yesterday" };
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_assert_false(usher_text_parse_time(bad[i], &time, &error));
 		assert_problem(&error, USHER_ERROR_INVALID, "is no time like");
@@ -252,8 +256,16 @@ static void test_json_reads(void)
 static void test_json_round_trip(void)
 {
 	static const char *const texts[] = {
-		"{}", "[]", "null", "true", "\"\"", "-9223372036854775808", "9223372036854775807",
-		"{\"b\":[1,{\"x\":null}],\"a\":\"ä\\\"\\\\\\u000a\"}", "2.5", "[1.0,-0.0,1e300]",
+		"{}",
+		"[]",
+		"null",
+		"true",
+		"\"\"",
+		"-9223372036854775808",
+		"9223372036854775807",
+		"{\"b\":[1,{\"x\":null}],\"a\":\"ä\\\"\\\\\\u000a\"}",
+		"2.5",
+		"[1.0,-0.0,1e300]",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		g_autoptr(UsherJson) json = usher_json_parse(texts[i], strlen(texts[i]), NULL);
@@ -262,7 +274,8 @@ static void test_json_round_trip(void)
 			UsherJsonWriter *writer = usher_json_writer_new(pretty != 0);
 			usher_json_write_value(writer, json);
 			g_autofree char *written = usher_json_writer_finish(writer);
-			g_autoptr(UsherJson) again = usher_json_parse(written, strlen(written), NULL);
+			g_autoptr(UsherJson) again =
+				usher_json_parse(written, strlen(written), NULL);
 			g_assert_nonnull(again);
 			g_assert_true(usher_json_equal(json, again));
 		}
@@ -290,18 +303,18 @@ static void test_json_writes(void)
 	usher_json_end_object(writer);
 	g_autofree char *text = usher_json_writer_finish(writer);
 	g_assert_cmpstr(text, ==,
-			"{\n"
-			"  \"name\": \"a\\u0009b\\\"\\\\\",\n"
-			"  \"none\": null,\n"
-			"  \"bytes\": \"\xef\xbf\xbd!\",\n"
-			"  \"n\": -3,\n"
-			"  \"on\": false,\n"
-			"  \"list\": [\n"
-			"    1,\n"
-			"    {}\n"
-			"  ],\n"
-			"  \"empty\": []\n"
-			"}");
+		"{\n"
+		"  \"name\": \"a\\u0009b\\\"\\\\\",\n"
+		"  \"none\": null,\n"
+		"  \"bytes\": \"\xef\xbf\xbd!\",\n"
+		"  \"n\": -3,\n"
+		"  \"on\": false,\n"
+		"  \"list\": [\n"
+		"    1,\n"
+		"    {}\n"
+		"  ],\n"
+		"  \"empty\": []\n"
+		"}");
 	g_autoptr(UsherJsonWriter) dropped = usher_json_writer_new(/* pretty */ false);
 	usher_json_begin_array(dropped);
 }
@@ -358,7 +371,8 @@ USHER_RECORD_DEFINE(Animal, animal, "animal", animal_fields)
 
 static const char whole_animal[] =
 	"{\"name\":\"tom\",\"nick\":\"t\",\"age\":3,\"weight\":4,\"tame\":true,"
-	"\"born\":\"2026-01-31T12:00:00.000Z\",\"kind\":\"dog\",\"mood\":\"sad\",\"tags\":[\"a\",\"b\"],"
+	"\"born\":\"2026-01-31T12:00:00.000Z\",\"kind\":\"dog\",\"mood\":\"sad\",\"tags\":[\"a\","
+	"\"b\"],"
 	"\"best\":{\"key\":null,\"shoe\":\"x\",\"size\":1},"
 	"\"legs\":[{\"key\":\"l\",\"shoe\":\"y\",\"size\":0}],"
 	"\"by_key\":{\"0000:01:00.0\":{\"shoe\":\"z\",\"size\":2}},\"notes\":{\"any\":[1]}}";
@@ -381,8 +395,9 @@ static void test_record_round_trip(void)
 static void test_record_nulls(void)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Animal) animal = usher_record_parse(
-		&animal_type, "{\"name\":\"tom\",\"kind\":\"cat\",\"weight\":null,\"best\":null,\"age\":null}", &error);
+	g_autoptr(Animal) animal = usher_record_parse(&animal_type,
+		"{\"name\":\"tom\",\"kind\":\"cat\",\"weight\":null,\"best\":null,\"age\":null}",
+		&error);
 	g_assert_no_error(error);
 	g_assert_cmpint(animal->weight, ==, USHER_INT_NULL);
 	g_assert_cmpint(animal->age, ==, 0);
@@ -390,8 +405,9 @@ static void test_record_nulls(void)
 	g_assert_cmpuint(animal->legs->len, ==, 0);
 	g_autofree char *text = usher_record_print(&animal_type, animal);
 	g_assert_cmpstr(text, ==,
-			"{\"name\":\"tom\",\"age\":0,\"weight\":null,\"tame\":false,\"born\":null,"
-			"\"kind\":\"cat\",\"mood\":null,\"best\":null,\"legs\":[],\"by_key\":{},\"notes\":null}");
+		"{\"name\":\"tom\",\"age\":0,\"weight\":null,\"tame\":false,\"born\":null,"
+		"\"kind\":\"cat\",\"mood\":null,\"best\":null,\"legs\":[],\"by_key\":{},\"notes\":"
+		"null}");
 	animal_free(NULL);
 }
 
@@ -402,20 +418,29 @@ static void test_record_refuses(void)
 		{ "{\"kind\":\"cat\"}", "a animal needs the field 'name'" },
 		{ "{\"name\":null,\"kind\":\"cat\"}", "name: must be a text, is null" },
 		{ "{\"name\":\"t\",\"kind\":\"cow\"}", "kind: 'cow' is none of: cat, dog" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"mood\":\"unknown\"}", "mood: 'unknown' is none of: glad, sad" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"wings\":2}", "unknown field 'wings' of a animal" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"age\":2.5}", "age: must be a number, is a fraction" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tame\":1}", "tame: must be true or false, is a number" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"mood\":\"unknown\"}",
+			"mood: 'unknown' is none of: glad, sad" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"wings\":2}",
+			"unknown field 'wings' of a animal" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"age\":2.5}",
+			"age: must be a number, is a fraction" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tame\":1}",
+			"tame: must be true or false, is a number" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"born\":\"now\"}", "born: 'now' is no time" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":{}}", "tags: must be an array, is an object" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":[\"a\",1]}", "tags[1] must be a text" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":{}}",
+			"tags: must be an array, is an object" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":[\"a\",1]}",
+			"tags[1] must be a text" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"legs\":[{\"shoe\":\"a\"},{\"shoe\":1}]}",
-		  "legs[1] shoe: must be a text" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"best\":{}}", "best: a leg needs the field 'shoe'" },
+			"legs[1] shoe: must be a text" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"best\":{}}",
+			"best: a leg needs the field 'shoe'" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":[]}", "by_key: must be an object" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{}}}", "by_key: k: a leg needs" },
-		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{\"shoe\":\"a\",\"key\":\"k\"}}}",
-		  "unknown field 'key'" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{}}}",
+			"by_key: k: a leg needs" },
+		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{\"shoe\":\"a\",\"key\":"
+		  "\"k\"}}}",
+			"unknown field 'key'" },
 		{ "{\"name\":", "JSON, line 1" },
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -436,9 +461,9 @@ static void test_table(void)
 	usher_table_add(table, second);
 	g_autofree char *text = usher_table_print(table);
 	g_assert_cmpstr(text, ==,
-			"NAME  STATE  WHY\n"
-			"käse  -      it is\n"
-			"n     ready  -\n");
+		"NAME  STATE  WHY\n"
+		"käse  -      it is\n"
+		"n     ready  -\n");
 	usher_table_free(NULL);
 }
 
