@@ -6,6 +6,7 @@
 typedef struct UsherErrorPrivate {
 	char *object;
 	char *hint;
+	int errnum;
 } UsherErrorPrivate;
 
 static const struct {
@@ -32,6 +33,7 @@ static void usher_error_private_copy(const UsherErrorPrivate *from, UsherErrorPr
 {
 	to->object = g_strdup(from->object);
 	to->hint = g_strdup(from->hint);
+	to->errnum = from->errnum;
 }
 
 static void usher_error_private_clear(UsherErrorPrivate *private)
@@ -99,6 +101,13 @@ void usher_error_errno(GError **error, int errnum, const char *format, ...)
 	const char *name = strerrorname_np(errnum);
 	usher_error_set(error, code_of_errno(errnum), "%s: %s (%s)", what, g_strerror(errnum),
 			name != NULL ? name : "?");
+	private_of(*error)->errnum = errnum;
+}
+
+int usher_error_errnum(const GError *error)
+{
+	const UsherErrorPrivate *private = private_of(error);
+	return private != NULL ? private->errnum : 0;
 }
 
 const char *usher_error_object(const GError *error)

@@ -35,6 +35,9 @@ const char *usher_error_hint(const GError *error);
 void usher_error_set_object(GError *error, const char *object);
 void usher_error_set_hint(GError *error, const char *hint);
 
+/* The errno that usher_error_errno was given, 0: none. */
+int usher_error_errnum(const GError *error);
+
 /* Codes of other domains read as INTERNAL. */
 UsherErrorCode usher_error_code(const GError *error);
 const char *usher_error_code_name(UsherErrorCode code);

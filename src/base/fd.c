@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/openat2.h>
 
 #include "base/error.h"
 
@@ -32,6 +34,59 @@ int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **e
 int usher_fd_open(int at, const char *path, int flags, GError **error)
 {
 	return usher_fd_create(at, path, flags, 0, error);
+}
+
+int usher_fd_open_below(int root, const char *path, int flags, GError **error)
+{
+	struct open_how how = {
+		.flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+	do
+		fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	/* Before Linux 5.6. */
+	if (fd < 0 && errno == ENOSYS)
+		return usher_fd_open(root, path, flags, error);
+	if (fd < 0)
+		usher_error_errno(error, errno, "open '%s'", path);
+	return (int) fd;
+}
+
+bool usher_fd_read_some(int fd, void *buffer, size_t size, size_t *out_length, GError **error)
+{
+	ssize_t n;
+	do
+		n = read(fd, buffer, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		usher_error_errno(error, errno, "read");
+		return false;
+	}
+	*out_length = (size_t) n;
+	return true;
+}
+
+bool usher_fd_read_at(int fd, void *buffer, size_t size, off_t offset, size_t *out_length,
+		      GError **error)
+{
+	size_t length = 0;
+	while (length < size) {
+		ssize_t n =
+			pread(fd, (char *) buffer + length, size - length, offset + (off_t) length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			usher_error_errno(error, errno, "read");
+			return false;
+		}
+		if (n == 0)
+			break;
+		length += (size_t) n;
+	}
+	*out_length = length;
+	return true;
 }
 
 bool usher_fd_read(int fd, void *buffer, size_t size, size_t *out_length, GError **error)

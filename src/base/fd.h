@@ -25,8 +25,15 @@ static inline int usher_fd_steal(int *fd)
 int usher_fd_open(int at, const char *path, int flags, GError **error);
 int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **error);
 
+/* As usher_fd_open, but no link in path leads out of the directory root, which is "/" to them. */
+int usher_fd_open_below(int root, const char *path, int flags, GError **error);
+
 /* Reads at most size bytes from the beginning, whole or an error; *out_length may be less. */
 bool usher_fd_read(int fd, void *buffer, size_t size, size_t *out_length, GError **error);
+/* One read: what is there now, at least a byte but at the end. */
+bool usher_fd_read_some(int fd, void *buffer, size_t size, size_t *out_length, GError **error);
+bool usher_fd_read_at(int fd, void *buffer, size_t size, off_t offset, size_t *out_length,
+		      GError **error);
 /* Writes all, in as many calls as it takes; write_once in exactly one (a kernel attribute). */
 bool usher_fd_write(int fd, const void *data, size_t length, GError **error);
 bool usher_fd_write_once(int fd, const void *data, size_t length, GError **error);
