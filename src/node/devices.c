@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Devices as the node reports them: who they are, and what state they are in. */
+#include "node/private.h"
+
+#include <string.h>
+
+#include "core/identity.h"
+
+void usher_tracked_free(UsherTracked *tracked)
+{
+	g_free(tracked->id);
+	g_free(tracked->text);
+	g_free(tracked->sent);
+	g_free(tracked->acknowledged);
+	g_free(tracked);
+}
+
+void usher_node_learn_records(UsherNode *node, GPtrArray *records)
+{
+	g_clear_pointer(&node->records, g_ptr_array_unref);
+	node->records = g_ptr_array_ref(records);
+	g_hash_table_remove_all(node->tracked);
+	g_hash_table_remove_all(node->ids);
+	for (unsigned i = 0; i < records->len; i++) {
+		const UsherDevice *record = records->pdata[i];
+		UsherTracked *tracked = g_new0(UsherTracked, 1);
+		tracked->id = g_strdup(record->id);
+		tracked->was_seen = record->state != USHER_DEVICE_ABSENT;
+		g_hash_table_replace(node->tracked, g_strdup(record->id), tracked);
+		bool is_held = record->was != NULL && !g_hash_table_contains(node->held, record->address);
+		if (is_held)
+			g_hash_table_insert(node->held, g_strdup(record->address), usher_was_dup(record->was));
+	}
+}
+
+/* The lease that has the address, barred ones too. */
+static const UsherHolding *holding_of(UsherNode *node, const char *address)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, node->holdings);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const UsherHolding *holding = value;
+		const UsherLease *lease = holding->lease;
+		if (usher_lease_state_is_end(lease->state) && holding->bar == USHER_BAR_NONE)
+			continue;
+		if (strcmp(lease->device->address, address) == 0 ||
+		    g_ptr_array_find_with_equal_func(lease->companions, address, g_str_equal, NULL))
+			return holding;
+	}
+	return NULL;
+}
+
+static UsherDeviceState state_of(UsherNode *node, const UsherDevice *device)
+{
+	UsherDeviceState at_peace =
+		g_strcmp0(device->driver, "vfio-pci") == 0 ? USHER_DEVICE_HELD : USHER_DEVICE_HOST;
+	if (node->ports.host->ops->in_flight(node->ports.host, device->address))
+		return USHER_DEVICE_FENCED;
+	const UsherHolding *holding = holding_of(node, device->address);
+	if (holding == NULL)
+		return at_peace;
+	switch ((UsherLeaseState) holding->lease->state) {
+	case USHER_LEASE_RESERVED:
+		return at_peace;
+	case USHER_LEASE_PREPARING:
+	case USHER_LEASE_READY:
+		return USHER_DEVICE_PREPARING;
+	case USHER_LEASE_ATTACHED:
+		return USHER_DEVICE_LEASED;
+	case USHER_LEASE_RETURNING:
+		return USHER_DEVICE_RETURNING;
+	case USHER_LEASE_RELEASED:
+	case USHER_LEASE_FAILED:
+		return holding->bar == USHER_BAR_FENCE ? USHER_DEVICE_FENCED : USHER_DEVICE_QUARANTINED;
+	case USHER_LEASE_N_STATES:
+		break;
+	}
+	g_assert_not_reached();
+}
+
+static void add_foreign(UsherNode *node, UsherDevice *device)
+{
+	for (unsigned i = 0; node->guests != NULL && i < node->guests->len; i++) {
+		const UsherGuestInfo *guest = node->guests->pdata[i];
+		bool has_it = g_ptr_array_find_with_equal_func(guest->hostdevs, device->address, g_str_equal, NULL);
+		if (!has_it || holding_of(node, device->address) != NULL)
+			continue;
+		UsherForeign *foreign = usher_foreign_new();
+		foreign->kind = g_strdup("domain");
+		foreign->name = g_strdup(guest->name);
+		g_ptr_array_add(device->foreign, foreign);
+	}
+}
+
+static const char *id_of(UsherNode *node, const UsherDevice *device)
+{
+	const char *id = g_hash_table_lookup(node->ids, device->address);
+	if (id != NULL)
+		return id;
+	const UsherDevice *record = usher_identity_match(node->records, device);
+	char *given = record != NULL ? g_strdup(record->id) : usher_node_new_id(node, "d-");
+	g_hash_table_insert(node->ids, g_strdup(device->address), given);
+	return given;
+}
+
+static void track(UsherNode *node, const UsherDevice *seen)
+{
+	g_autoptr(UsherDevice) device = usher_device_dup(seen);
+	g_free(device->id);
+	device->id = g_strdup(id_of(node, seen));
+	device->state = state_of(node, seen);
+	add_foreign(node, device);
+	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
+	if (was != NULL && device->state == USHER_DEVICE_HELD) {
+		usher_was_free(device->was);
+		device->was = usher_was_dup(was);
+	}
+	UsherTracked *tracked = g_hash_table_lookup(node->tracked, device->id);
+	if (tracked == NULL) {
+		tracked = g_new0(UsherTracked, 1);
+		tracked->id = g_strdup(device->id);
+		g_hash_table_insert(node->tracked, g_strdup(device->id), tracked);
+	}
+	g_free(tracked->text);
+	tracked->text = usher_record_print(&usher_device_type, device);
+}
+
+/* What is held no longer, by whatever hand, has nothing to be put back. */
+static void forget_unheld(UsherNode *node)
+{
+	GHashTableIter iter;
+	void *address, *was;
+	g_hash_table_iter_init(&iter, node->held);
+	while (g_hash_table_iter_next(&iter, &address, &was)) {
+		const UsherDevice *device = usher_inventory_find_text(node->seen, address);
+		if (device == NULL || g_strcmp0(device->driver, "vfio-pci") == 0)
+			continue;
+		usher_node_note_held(node, was, /* is_held */ false);
+		g_hash_table_iter_remove(&iter);
+	}
+}
+
+void usher_node_track_devices(UsherNode *node)
+{
+	if (node->records == NULL || node->seen == NULL)
+		return;
+	forget_unheld(node);
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, node->tracked);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		UsherTracked *tracked = value;
+		g_clear_pointer(&tracked->text, g_free);
+	}
+	/* Who was at an address may have gone and another come: ids follow what is seen. */
+	g_hash_table_iter_init(&iter, node->ids);
+	void *address;
+	while (g_hash_table_iter_next(&iter, &address, &value)) {
+		if (usher_inventory_find_text(node->seen, address) == NULL)
+			g_hash_table_iter_remove(&iter);
+	}
+	for (unsigned i = 0; i < node->seen->devices->len; i++)
+		track(node, node->seen->devices->pdata[i]);
+}
