@@ -78,6 +78,7 @@ typedef struct UsherStoreSqlite {
 	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *statements[N_STATEMENTS];
+	bool is_open;
 } UsherStoreSqlite;
 
 static UsherStoreSqlite *sqlite_of(UsherStore *store)
@@ -113,6 +114,9 @@ static void raise_sqlite(const UsherStoreSqlite *sqlite, int rc, const char *wha
 			means = rows[i].means;
 		}
 	}
+	/* It could be written once: the disk is what changed. */
+	if (code == USHER_ERROR_DENIED && sqlite->is_open)
+		code = USHER_ERROR_UNAVAILABLE;
 	/* What the last failed call said; with other codes it would be an older one. */
 	bool has_errno = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 	int errnum = has_errno && sqlite->db != NULL ? sqlite3_system_errno(sqlite->db) : 0;
