@@ -217,8 +217,9 @@ static int compare_targets(const void *one, const void *other)
 /* A file system bound to many places is named by its shortest. */
 static void collect_mounts(UsherGuard *guard, UsherChain *chain)
 {
-	g_autoptr(GPtrArray) mounts = g_ptr_array_copy(guard->inventory->mounts, NULL, NULL);
+	g_autoptr(GPtrArray) mounts = g_ptr_array_new(); /* a copy would free them too */
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_ptr_array_extend(mounts, guard->inventory->mounts, NULL, NULL);
 	g_ptr_array_sort(mounts, compare_targets);
 	for (unsigned i = 0; i < mounts->len; i++) {
 		const UsherMount *mount = mounts->pdata[i];

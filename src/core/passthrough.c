@@ -37,6 +37,8 @@ static void judge_group(const UsherInventory *inventory, const UsherDevice *devi
 		unsigned code = usher_device_class(other) >> 8;
 		if (other == device || other->iommu_group != device->iommu_group || code == 0x0604)
 			continue;
+		if (code >> 8 == 0x05 && other->driver == NULL) /* the chipset's shared memory */
+			continue;
 		const char *why = usher_guard_class_reason(other);
 		if (usher_device_is_bridge(other) && other->driver != NULL)
 			because(passthrough, whole, WHOLE_NO,
