@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The parts of a scan, each filling its lists of an inventory that is not finished yet. */
+#include "core/inventory.h"
+#include "host/tree.h"
+
+void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory);
+/* Block devices, and what is mounted from them or swaps on them. */
+void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory);
+/* Network devices and default routes. */
+void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory);
+/* Consoles; after the PCI functions. */
+void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory);
+/* What else hangs on PCI functions and must stay: the TPM. */
+void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+
+#define TEXT_MAX ((size_t) 16 * 1024 * 1024)
+#define ATTR_MAX 4096 /* a sysfs attribute is at most a page */
+
+struct UsherTree {
+	int fd; /* AT_FDCWD: this machine */
+};
+
+UsherTree *usher_tree_open(const char *root, GError **error)
+{
+	int fd = AT_FDCWD;
+	if (root != NULL && root[0] != '\0' && strcmp(root, "/") != 0) {
+		fd = usher_fd_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, error);
+		if (fd < 0)
+			return NULL;
+	}
+	UsherTree *tree = g_new0(UsherTree, 1);
+	tree->fd = fd;
+	return tree;
+}
+
+void usher_tree_free(UsherTree *tree)
+{
+	if (tree == NULL)
+		return;
+	usher_fd_close(tree->fd);
+	g_free(tree);
+}
+
+bool usher_tree_is_live(const UsherTree *tree)
+{
+	return tree->fd == AT_FDCWD;
+}
+
+static int open_in_tree(const UsherTree *tree, const char *path, int flags)
+{
+	g_assert(path[0] != '/');
+	if (!usher_tree_is_live(tree))
+		return usher_fd_open_below(tree->fd, path, flags, NULL);
+	g_autofree char *absolute = g_strconcat("/", path, NULL);
+	return usher_fd_open(AT_FDCWD, absolute, flags, NULL);
+}
+
+int usher_tree_open_folder(const UsherTree *tree, const char *path)
+{
+	return open_in_tree(tree, path, O_RDONLY | O_DIRECTORY);
+}
+
+static int compare_names(const void *one, const void *other)
+{
+	const char *const *a = one, *const *b = other;
+	return strcmp(*a, *b);
+}
+
+/* Takes the descriptor. */
+static GPtrArray *list_folder(int fd)
+{
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	if (folder == NULL) {
+		usher_fd_close(fd);
+		return NULL;
+	}
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	const struct dirent *entry;
+	while ((entry = readdir(folder)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			g_ptr_array_add(names, g_strdup(entry->d_name));
+	}
+	(void) closedir(folder);
+	g_ptr_array_sort(names, compare_names);
+	return names;
+}
+
+GPtrArray *usher_tree_list(const UsherTree *tree, const char *path)
+{
+	return list_folder(usher_tree_open_folder(tree, path));
+}
+
+GPtrArray *usher_attr_list(int folder, const char *path)
+{
+	return list_folder(usher_fd_open(folder, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL));
+}
+
+static char *read_text(int fd)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *buffer = g_malloc(ATTR_MAX);
+	size_t length;
+	do {
+		if (!usher_fd_read(fd, buffer, ATTR_MAX, &length, NULL) ||
+			text->len + length > TEXT_MAX)
+			return NULL;
+		g_string_append_len(text, buffer, (gssize) length);
+	} while (length == ATTR_MAX);
+	if (text->len > 0 && text->str[text->len - 1] == '\n')
+		g_string_truncate(text, text->len - 1);
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* NONBLOCK: somebody may have put a FIFO into a recording. */
+char *usher_tree_read(const UsherTree *tree, const char *path)
+{
+	g_auto(UsherFd) fd = open_in_tree(tree, path, O_RDONLY | O_NONBLOCK);
+	return fd >= 0 ? read_text(fd) : NULL;
+}
+
+char *usher_tree_link(const UsherTree *tree, const char *path)
+{
+	g_autofree char *parent = g_path_get_dirname(path);
+	g_autofree char *name = g_path_get_basename(path);
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, parent);
+	return folder >= 0 ? usher_link_read(folder, name, NULL) : NULL;
+}
+
+char *usher_attr_read(int folder, const char *name)
+{
+	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL);
+	g_autofree char *text = fd >= 0 ? read_text(fd) : NULL;
+	if (text == NULL)
+		return NULL;
+	g_strstrip(text);
+	if (text[0] == '\0' || strcmp(text, "(null)") == 0)
+		return NULL;
+	return g_utf8_make_valid(text, -1);
+}
+
+bool usher_attr_read_hex(int folder, const char *name, uint32_t max, uint32_t *out_value)
+{
+	g_autofree char *text = usher_attr_read(folder, name);
+	uint64_t value;
+	if (text == NULL || !usher_text_parse_hex(text, max, &value, NULL))
+		return false;
+	*out_value = (uint32_t) value;
+	return true;
+}
+
+bool usher_attr_read_int(int folder, const char *name, int64_t *out_value)
+{
+	g_autofree char *text = usher_attr_read(folder, name);
+	return text != NULL &&
+		g_ascii_string_to_signed(text, 10, INT64_MIN, INT64_MAX, out_value, NULL);
+}
+
+char *usher_attr_link_name(int folder, const char *name)
+{
+	g_autofree char *target = usher_link_read(folder, name, NULL);
+	return target != NULL ? g_path_get_basename(target) : NULL;
+}
