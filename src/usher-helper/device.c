@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "core/pci-addr.h"
+#include "host/pci-ids.h"
+
+#define DRIVERS "sys/bus/pci/drivers/"
+
+/* A name of a driver or a text of driver_override goes into a path or a kernel write as it is. */
+static bool is_plain(const char *text, GError **error)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.";
+	if (text[0] != '\0' && text[0] != '.' && text[0] != '-' &&
+		strspn(text, letters) == strlen(text))
+		return true;
+	usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no name of a driver", text);
+	return false;
+}
+
+/* The folder of the device, after making sure that it is the one that was meant. */
+static int open_device(
+	const UsherTree *tree, const char *address, const char *identity, GError **error)
+{
+	UsherPciAddr addr;
+	char text[USHER_PCI_ADDR_TEXT];
+	if (!usher_pci_addr_parse(address, &addr, error))
+		return -1;
+	g_autofree char *path =
+		g_strconcat("sys/bus/pci/devices/", usher_pci_addr_print(addr, text), NULL);
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+	if (folder < 0) {
+		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device at %s", text);
+		return -1;
+	}
+	g_autofree char *found = usher_pci_identity_read(folder);
+	if (g_strcmp0(found, identity) != 0) {
+		usher_error_set(error, USHER_ERROR_CONFLICT, "at %s is %s now, not %s", text,
+			found != NULL ? found : "something that does not answer", identity);
+		return -1;
+	}
+	return usher_fd_steal(&folder);
+}
+
+/* One write to a kernel attribute. O_TRUNC as the shell's ">": nothing to the kernel, and right for
+ * a plain file. */
+static bool write_attribute(int folder, const char *name, const char *text, GError **error)
+{
+	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW, error);
+	g_autofree char *line = g_strconcat(text, "\n", NULL);
+	return fd >= 0 && usher_fd_write_once(fd, line, strlen(line), error);
+}
+
+static bool write_override(int folder, const char *text, GError **error)
+{
+	g_autofree char *before = usher_attr_read(folder, "driver_override");
+	if (g_strcmp0(before, text) == 0)
+		return true;
+	if (!write_attribute(folder, "driver_override", text != NULL ? text : "", error))
+		return false;
+	g_autofree char *after = usher_attr_read(folder, "driver_override");
+	if (g_strcmp0(after, text) == 0)
+		return true;
+	usher_error_set(error, USHER_ERROR_HOST, "the kernel took the write and says '%s'",
+		after != NULL ? after : "");
+	return false;
+}
+
+bool usher_device_override(const UsherTree *tree, int argc, char **argv, GError **error)
+{
+	g_assert(argc == 3);
+	const char *text = strcmp(argv[2], "--none") == 0 ? NULL : argv[2];
+	g_auto(UsherFd) folder = -1;
+	if ((text == NULL || is_plain(text, error)) &&
+		(folder = open_device(tree, argv[0], argv[1], error)) >= 0 &&
+		write_override(folder, text, error))
+		return true;
+	if (text == NULL)
+		g_prefix_error(error, "clear driver_override of %s: ", argv[0]);
+	else
+		g_prefix_error(error, "set driver_override of %s to %s: ", argv[0], text);
+	return false;
+}
+
+/* What an errno of the kernel means here, where it is not clear by its own text. */
+static void explain(GError **error, const char *busy, const char *invalid, const char *no_device)
+{
+	int errnum = error != NULL ? usher_error_errnum(*error) : 0;
+	const char *meaning = errnum == EBUSY ? busy
+		: errnum == EINVAL            ? invalid
+		: errnum == ENODEV            ? no_device
+					      : NULL;
+	if (meaning != NULL)
+		g_prefix_error(error, "%s: ", meaning);
+}
+
+static int open_driver(const UsherTree *tree, const char *driver, GError **error)
+{
+	g_autofree char *path = g_strconcat(DRIVERS, driver, NULL);
+	int folder = usher_tree_open_folder(tree, path);
+	if (folder < 0)
+		usher_error_set(error, USHER_ERROR_HOST, "the driver %s is not loaded", driver);
+	return folder;
+}
+
+static bool unbind(
+	const UsherTree *tree, int folder, const char *address, const char *driver, GError **error)
+{
+	g_autofree char *before = usher_attr_link_name(folder, "driver");
+	if (before == NULL)
+		return true;
+	if (strcmp(before, driver) != 0) {
+		usher_error_set(error, USHER_ERROR_CONFLICT, "it has the driver %s", before);
+		return false;
+	}
+	g_auto(UsherFd) bus = open_driver(tree, driver, error);
+	if (bus < 0)
+		return false;
+	if (!write_attribute(bus, "unbind", address, error)) {
+		explain(error, NULL, NULL, "it has left the driver meanwhile");
+		return false;
+	}
+	g_autofree char *after = usher_attr_link_name(folder, "driver");
+	if (after == NULL)
+		return true;
+	usher_error_set(error, USHER_ERROR_HOST,
+		"the kernel took the write and it still has the driver %s", after);
+	return false;
+}
+
+bool usher_device_unbind(const UsherTree *tree, int argc, char **argv, GError **error)
+{
+	g_assert(argc == 3);
+	g_auto(UsherFd) folder = -1;
+	if (is_plain(argv[2], error) &&
+		(folder = open_device(tree, argv[0], argv[1], error)) >= 0 &&
+		unbind(tree, folder, argv[0], argv[2], error))
+		return true;
+	g_prefix_error(error, "unbind %s from %s: ", argv[0], argv[2]);
+	return false;
+}
+
+/* The driver's own "bind" and not "drivers_probe": that one answers EINVAL whatever the driver said. */
+static bool bind_to(
+	const UsherTree *tree, int folder, const char *address, const char *driver, GError **error)
+{
+	g_autofree char *before = usher_attr_link_name(folder, "driver");
+	if (g_strcmp0(before, driver) == 0)
+		return true;
+	if (before != NULL) {
+		usher_error_set(error, USHER_ERROR_BUSY, "it has the driver %s", before);
+		return false;
+	}
+	g_auto(UsherFd) bus = open_driver(tree, driver, error);
+	if (bus < 0)
+		return false;
+	bool is_vfio = strcmp(driver, "vfio-pci") == 0;
+	if (!write_attribute(bus, "bind", address, error)) {
+		explain(error,
+			is_vfio ? "it has active virtual functions, or something else has it"
+				: "a guest has its IOMMU group, or something else has it",
+			is_vfio ? "it is in no IOMMU group, or of a kind that vfio-pci does not "
+				  "take"
+				: NULL,
+			"the driver does not match it");
+		return false;
+	}
+	g_autofree char *after = usher_attr_link_name(folder, "driver");
+	if (g_strcmp0(after, driver) == 0)
+		return true;
+	usher_error_set(error, USHER_ERROR_HOST, "the kernel took the write and it has %s%s",
+		after != NULL ? "the driver " : "no driver", after != NULL ? after : "");
+	return false;
+}
+
+bool usher_device_bind(const UsherTree *tree, int argc, char **argv, GError **error)
+{
+	g_assert(argc == 3);
+	g_auto(UsherFd) folder = -1;
+	if (is_plain(argv[2], error) &&
+		(folder = open_device(tree, argv[0], argv[1], error)) >= 0 &&
+		bind_to(tree, folder, argv[0], argv[2], error))
+		return true;
+	g_prefix_error(error, "bind %s to %s: ", argv[0], argv[2]);
+	return false;
+}
