@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/uevents.h"
+
+#include <glib-unix.h>
+#include <libudev.h>
+
+#include "base/error.h"
+
+#define BURST_MS 100
+
+struct UsherUevents {
+	struct udev *udev;
+	struct udev_monitor *monitor;
+	GSource *source;
+	GSource *timer; /* NULL: no burst is being awaited */
+	UsherUeventsFunc func;
+	void *data;
+};
+
+static gboolean on_burst_end(void *data)
+{
+	UsherUevents *uevents = data;
+	g_clear_pointer(&uevents->timer, g_source_unref);
+	uevents->func(uevents->data);
+	return G_SOURCE_REMOVE;
+}
+
+static void begin_burst(UsherUevents *uevents)
+{
+	if (uevents->timer != NULL)
+		return;
+	uevents->timer = g_timeout_source_new(BURST_MS);
+	g_source_set_callback(uevents->timer, on_burst_end, uevents, NULL);
+	g_source_attach(uevents->timer, NULL);
+}
+
+/* An event too many (ENOBUFS) is one as well: it says to look again. */
+static gboolean on_event(int fd, GIOCondition condition, void *data)
+{
+	(void) fd;
+	(void) condition;
+	UsherUevents *uevents = data;
+	struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
+	if (device != NULL)
+		(void) udev_device_unref(device);
+	begin_burst(uevents);
+	return G_SOURCE_CONTINUE;
+}
+
+/* "kernel" and not "udev": also where no udevd runs, and what its rules do makes events again. */
+static bool open_monitor(UsherUevents *uevents)
+{
+	static const char *const subsystems[] = { "pci", "net", "block", "usb", "iommu", "mdev" };
+	uevents->udev = udev_new();
+	if (uevents->udev == NULL)
+		return false;
+	uevents->monitor = udev_monitor_new_from_netlink(uevents->udev, "kernel");
+	if (uevents->monitor == NULL)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(subsystems); i++) {
+		if (udev_monitor_filter_add_match_subsystem_devtype(uevents->monitor, subsystems[i],
+								    NULL) < 0)
+			return false;
+	}
+	return udev_monitor_enable_receiving(uevents->monitor) >= 0;
+}
+
+UsherUevents *usher_uevents_new(UsherUeventsFunc func, void *data, GError **error)
+{
+	g_autoptr(UsherUevents) uevents = g_new0(UsherUevents, 1);
+	uevents->func = func;
+	uevents->data = data;
+	if (!open_monitor(uevents)) {
+		usher_error_set(error, USHER_ERROR_HOST, "the kernel's events could not be listened to");
+		return NULL;
+	}
+	uevents->source = g_unix_fd_source_new(udev_monitor_get_fd(uevents->monitor), G_IO_IN);
+	g_source_set_callback(uevents->source, G_SOURCE_FUNC(on_event), uevents, NULL);
+	g_source_attach(uevents->source, NULL);
+	return g_steal_pointer(&uevents);
+}
+
+static void drop_source(GSource *source)
+{
+	if (source == NULL)
+		return;
+	g_source_destroy(source);
+	g_source_unref(source);
+}
+
+void usher_uevents_free(UsherUevents *uevents)
+{
+	if (uevents == NULL)
+		return;
+	drop_source(uevents->source);
+	drop_source(uevents->timer);
+	if (uevents->monitor != NULL)
+		(void) udev_monitor_unref(uevents->monitor);
+	if (uevents->udev != NULL)
+		(void) udev_unref(uevents->udev);
+	g_free(uevents);
+}
