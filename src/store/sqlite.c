@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "store/engine.h"
 
 /* In the file's header: whose it is ("ushr"), and in which form. */
@@ -572,6 +573,20 @@ static bool claim(UsherStoreSqlite *sqlite, GError **error)
 		"COMMIT; PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 16777216", error);
 }
 
+/* What the check found; a page that the disk would not give is no damage of the file. */
+static void raise_found(const UsherStoreSqlite *sqlite, const char *found, GError **error)
+{
+	static const char code_mark[] = "error code=";
+	const char *code = strstr(found, code_mark);
+	uint32_t rc;
+	if (code != NULL && usher_text_parse_u32(code + strlen(code_mark), INT32_MAX, &rc, NULL))
+		raise_sqlite(sqlite, (int) rc, "check", error);
+	else
+		usher_error_set(error, USHER_ERROR_INTERNAL,
+			"open the store '%s': it is damaged, put back a backup (%s)", sqlite->path,
+			found);
+}
+
 static bool check_file(const UsherStoreSqlite *sqlite, GError **error)
 {
 	int64_t n_pages = 0, page_size = 0;
@@ -585,15 +600,14 @@ static bool check_file(const UsherStoreSqlite *sqlite, GError **error)
 			"open the store '%s': its journal mode is %s, not WAL", sqlite->path, mode);
 		return false;
 	}
-	g_autofree char *result = NULL;
 	if (n_pages * page_size > CHECK_MAX_BYTES)
 		return true;
-	if (!query(sqlite, "PRAGMA quick_check(1)", read_text, &result, error))
+	g_autofree char *found = NULL;
+	if (!query(sqlite, "PRAGMA quick_check(1)", read_text, &found, error))
 		return false;
-	if (g_strcmp0(result, "ok") == 0)
+	if (g_strcmp0(found, "ok") == 0)
 		return true;
-	usher_error_set(error, USHER_ERROR_INTERNAL,
-		"open the store '%s': it is damaged, put back a backup (%s)", sqlite->path, result);
+	raise_found(sqlite, found != NULL ? found : "it cannot be checked", error);
 	return false;
 }
 

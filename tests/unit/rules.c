@@ -388,7 +388,7 @@ static void test_fields(void)
 			g_autoptr(UsherFilter) filter = usher_filter_parse(text, NULL);
 			bool may = (usher_rule_type_operators(fields[i].type) & (1U << j)) != 0;
 			g_assert_true((filter != NULL) == may);
-			g_autofree char *matches = may ? matches_of(filter) : NULL;
+			g_free(may ? matches_of(filter) : NULL);
 		}
 	}
 	g_assert_null(usher_rule_field_find("nothing"));
