@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What every engine of the store shares: listeners, sessions with their time to live, and the checks
- * that do not depend on where keys are kept. An engine's struct begins with UsherStoreEngine. Main
- * thread, like the port.
+ * What every engine of the store shares: listeners, sessions with their time to live, and the
+ * checks that do not depend on where keys are kept. An engine's struct begins with
+ * UsherStoreEngine. Main thread, like the port.
  *
- * A transaction that changes nothing (only compares, deletes of keys that do not exist) succeeds and
- * does not advance the revision.
+ * A transaction that changes nothing (only compares, deletes of keys that do not exist) succeeds
+ * and does not advance the revision.
  */
 #include "ports/clock.h"
 #include "ports/store.h"
@@ -50,8 +50,8 @@ bool usher_store_engine_session_close(UsherStore *store, const char *session, GE
 unsigned usher_store_engine_listen(UsherStore *store, UsherStoreAdvanced func, void *data);
 void usher_store_engine_unlisten(UsherStore *store, unsigned id);
 
-/* A session from before the restart: it has its whole time to live again. With ttl_us 0 it had ended
- * and the rest of its keys goes as soon as the loop runs. */
+/* A session from before the restart: it has its whole time to live again. With ttl_us 0 it had
+ * ended and the rest of its keys goes as soon as the loop runs. */
 void usher_store_engine_adopt_session(
 	UsherStoreEngine *engine, const char *session, int64_t ttl_us);
 /* Calls the listeners; they may do anything but free the store. */

@@ -15,9 +15,9 @@
 #define APPLICATION_ID 0x75736872
 #define SCHEMA_VERSION 1
 
-/* A file up to this size is read once through when it is opened (some 50 ms), so that damage is found
- * before anything is decided on it. Larger ones show theirs when the page is read: the check's time
- * grows with the file, and a crash of ours does not damage it. */
+/* A file up to this size is read once through when it is opened (some 50 ms), so that damage is
+ * found before anything is decided on it. Larger ones show theirs when the page is read: the
+ * check's time grows with the file, and a crash of ours does not damage it. */
 #define CHECK_MAX_BYTES ((int64_t) 64 * 1024 * 1024)
 
 /* Single statements of the schema; keys compare by their bytes. The one row of state is the newest
@@ -87,7 +87,7 @@ static UsherStoreSqlite *sqlite_of(UsherStore *store)
 	return (UsherStoreSqlite *) store;
 }
 
-/* SQLite's codes turned into ours. what: "commit to", "open". */
+/* SQLite's codes turned into ours. what: "open", "write". */
 static void raise_sqlite(const UsherStoreSqlite *sqlite, int rc, const char *what, GError **error)
 {
 	static const struct {
@@ -275,8 +275,8 @@ static bool put(const UsherStoreSqlite *sqlite, Statement which, const UsherTxnW
 	return run(sqlite, which, error);
 }
 
-/* Makes the writes part of that revision, in the item table and in the log; those that delete nothing
- * count as none. */
+/* Makes the writes part of that revision, in the item table and in the log; those that delete
+ * nothing count as none. */
 static bool write_all(const UsherStoreSqlite *sqlite, const GPtrArray *writes, int64_t revision,
 	bool *out_has_changed, GError **error)
 {
@@ -409,8 +409,8 @@ static GPtrArray *find_session_keys(
 	return finish(sqlite, statement, rc, "read", error) ? g_steal_pointer(&writes) : NULL;
 }
 
-/* The session goes first, so that nobody can renew what is half deleted: keys whose session is no more
- * are found when the file is opened. */
+/* The session goes first, so that nobody can renew what is half deleted: keys whose session is
+ * no more are found when the file is opened. */
 static bool end_session(
 	UsherStoreEngine *engine, const char *session, bool *out_is_done, GError **error)
 {
@@ -532,8 +532,8 @@ static bool open_file(UsherStoreSqlite *sqlite, GError **error)
 	return false;
 }
 
-/* Its first bytes say whose file it is; an empty one becomes ours. Within the transaction that claims
- * the file, so that two usherds that start at once do not both make it. */
+/* Its first bytes say whose file it is; an empty one becomes ours. Within the transaction that
+ * claims the file, so that two usherds that start at once do not both make it. */
 static bool claim_schema(UsherStoreSqlite *sqlite, GError **error)
 {
 	int64_t owner = 0, version = 0, n_tables = 0;
@@ -557,8 +557,8 @@ static bool claim_schema(UsherStoreSqlite *sqlite, GError **error)
 	return false;
 }
 
-/* From here to the end of the process nobody else can open the file: with this locking mode the lock
- * that the first transaction takes is kept, and no shared memory file is needed for WAL. */
+/* From here to the end of the process nobody else can open the file: with this locking mode the
+ * lock that the first transaction takes is kept, and no shared memory file is needed for WAL. */
 static bool claim(UsherStoreSqlite *sqlite, GError **error)
 {
 	if (!execute(sqlite,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite store on a disk that fails: for every k, the k-th call that reads, writes, cuts or syncs a
- * file fails, once or from then on. What was confirmed is there afterwards, what was refused is not.
+ * The SQLite store on a disk that fails: for every k, the k-th call that reads, writes, cuts or
+ * syncs a file fails, once or from then on. What was confirmed is there afterwards, what was
+ * refused is not.
  */
 #include "store/sqlite.h"
 

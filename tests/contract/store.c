@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every engine of the store does, held against each of them; then what only SQLite can get wrong. */
+/* What every engine of the store does, held against each of them; then what only SQLite can get
+ * wrong. */
 #include "ports/store.h"
 
 #include <sched.h>

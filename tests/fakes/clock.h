@@ -32,7 +32,8 @@ void fake_clock_advance(UsherClock *clock, int64_t us);
 /* Events that could be run, and how many of them are due now. */
 size_t fake_clock_pending(UsherClock *clock);
 size_t fake_clock_due(UsherClock *clock);
-/* When the event with that index is due; they are in the order in which run_next would take them. */
+/* When the event with that index is due; they are in the order in which run_next would take
+ * them. */
 int64_t fake_clock_when(UsherClock *clock, size_t index);
 /* Runs that one first: earlier ones are late then. */
 void fake_clock_run_chosen(UsherClock *clock, size_t index);

@@ -193,7 +193,8 @@ static void test_record(void)
 	g_assert_cmpstr(printed, ==, text);
 }
 
-/* Whatever is done in whatever order: no device is in two entries, and no two guests in one unit. */
+/* Whatever is done in whatever order: no device is in two entries, and no two guests in one
+ * unit. */
 static void test_invariant(void)
 {
 	static const char *const holders[] = { "vm/a", "vm/b" };

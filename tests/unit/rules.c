@@ -8,8 +8,8 @@
 #include "core/rules/fields.h"
 #include "core/rules/regex.h"
 
-/* Four devices, each with its letter: a network card, a display, a virtual function of another card,
- * and one of which nothing is known. */
+/* Four devices, each with its letter: a network card, a display, a virtual function of another
+ * card, and one of which nothing is known. */
 static const struct {
 	char letter;
 	const char *json;

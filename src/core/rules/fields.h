@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The fields of filters: one table for lexer, matcher, printer and documentation. A new field is one
- * row and its getter.
+ * The fields of filters: one table for lexer, matcher, printer and documentation. A new field is
+ * one row and its getter.
  */
 #include "core/device.h"
 

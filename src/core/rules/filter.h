@@ -13,7 +13,8 @@
  *	number     = [ "-" ] digits
  *
  * Words are lower case. Texts compare by their bytes, those of hexadecimal digits in any case. A
- * text the device lacks is empty; a number it lacks is equal to nothing and neither less nor greater.
+ * text the device lacks is empty; a number it lacks is equal to nothing and neither less nor
+ * greater.
  */
 #include "core/device.h"
 
@@ -37,8 +38,8 @@ char *usher_filter_print(const UsherFilter *filter);
 /* The first field whose value says where a device is and not who it is, NULL: there is none. */
 const char *usher_filter_volatile_field(const UsherFilter *filter);
 
-/* The most stable facts that single the device out among all_devices of its node: its serial number,
- * its model, its place on the board; last its address. */
+/* The most stable facts that single the device out among all_devices of its node: its serial
+ * number, its model, its place on the board; last its address. */
 char *usher_filter_of_device(const UsherDevice *device, const GPtrArray *all_devices);
 /* All devices of its model. */
 char *usher_filter_like_device(const UsherDevice *device);

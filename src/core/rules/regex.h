@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Regular expressions with a limit on the work of one search. Compiled to machine code where that is
- * allowed; where it is not, they work all the same. Shared by threads once made.
+ * Regular expressions with a limit on the work of one search. Compiled to machine code where that
+ * is allowed; where it is not, they work all the same. Shared by threads once made.
  */
 #include <glib.h>
 #include <stdbool.h>

@@ -5,9 +5,9 @@
 
 #include "core/rules/tree.h"
 
-/* Sets of fields, the most stable first. Serial numbers belong to cards: where the functions of one
- * share it, the number of the function tells them apart. An address alone would take whatever is there
- * after the next renumbering: with the model it takes nothing instead. */
+/* Sets of fields, the most stable first. Serial numbers belong to cards: where the functions of
+ * one share it, the number of the function tells them apart. An address alone would take
+ * whatever is there after the next renumbering: with the model it takes nothing instead. */
 static const char *const choices[][4] = {
 	{ "serial" },
 	{ "serial", "function" },
