@@ -16,8 +16,8 @@ void usher_rule_append_quoted(GString *text, const char *value)
 
 static void print_comparison(const UsherTerm *term, GString *text)
 {
-	const char *operator = usher_rule_operator_names[term->operator];
-	g_string_append_printf(text, "%s %s ", term->field->name, operator);
+	const char *name = usher_rule_operator_names[term->operator];
+	g_string_append_printf(text, "%s %s ", term->field->name, name);
 	switch (term->field->type) {
 	case USHER_RULE_TEXT:
 	case USHER_RULE_HEX:
