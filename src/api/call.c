@@ -164,20 +164,26 @@ UsherHttpResponse *usher_reply_operation(
 	const UsherCall *call, UsherOperation *operation, GError **error)
 {
 	g_autoptr(UsherOperation) owned = operation;
-	if (owned->state == USHER_OPERATION_PROPOSED) {
-		UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ false);
-		usher_record_write(&usher_operation_type, owned, writer);
-		return usher_reply_json(200, writer);
-	}
 	bool is_end = usher_operation_state_is_end(owned->state);
-	unsigned seconds = is_end ? 0 : usher_call_wait(call);
+	bool is_proposed = owned->state == USHER_OPERATION_PROPOSED;
+	unsigned seconds = is_end || is_proposed ? 0 : usher_call_wait(call);
 	if (seconds > 0)
 		return usher_reply_wait(call, owned->id, seconds, 202);
+	g_autoptr(GError) problem = NULL;
 	UsherHttpResponse *response = usher_reply_object(
-		call, USHER_OBJECT_OPERATION, owned->id, is_end ? 200 : 202, error);
-	if (response == NULL)
+		call, USHER_OBJECT_OPERATION, owned->id, is_end ? 200 : 202, &problem);
+	if (response != NULL) {
+		g_autofree char *location =
+			g_strdup_printf("%s/operations/%s", call->scope, owned->id);
+		usher_http_response_set_header(response, "Location", location);
+		return response;
+	}
+	/* One that is proposed, or had nothing to do, is not kept. */
+	if (!is_end && !is_proposed) {
+		g_propagate_error(error, g_steal_pointer(&problem));
 		return NULL;
-	g_autofree char *location = g_strdup_printf("%s/operations/%s", call->scope, owned->id);
-	usher_http_response_set_header(response, "Location", location);
-	return response;
+	}
+	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ false);
+	usher_record_write(&usher_operation_type, owned, writer);
+	return usher_reply_json(200, writer);
 }
