@@ -136,6 +136,13 @@ static bool read_enum(const UsherField *field, void *record, const UsherJson *js
 	return false;
 }
 
+/* Between a name or index and the error of its value: "requests[1].count: must be a number". The error
+ * of an object begins with the name of a member. */
+static const char *joint(const UsherField *field, const UsherJson *value)
+{
+	return field->record != NULL && usher_json_type(value) == USHER_JSON_OBJECT ? "." : ": ";
+}
+
 static bool read_items(const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
 {
 	if (!expect_type(json, USHER_JSON_ARRAY, error))
@@ -148,7 +155,7 @@ static bool read_items(const UsherField *field, GPtrArray *items, const UsherJso
 		else if (expect_type(item, USHER_JSON_STRING, error))
 			read = g_strdup(usher_json_string(item));
 		if (read == NULL) {
-			g_prefix_error(error, "[%zu] ", i);
+			g_prefix_error(error, "[%zu]%s", i, joint(field, item));
 			return false;
 		}
 		g_ptr_array_add(items, read);
@@ -174,7 +181,7 @@ static bool read_keyed(const UsherField *field, GPtrArray *items, const UsherJso
 	while (usher_json_next(json, &key, &value)) {
 		void *item = usher_record_read(&keyed, value, error);
 		if (item == NULL) {
-			g_prefix_error(error, "%s: ", key);
+			g_prefix_error(error, "%s%s", key, joint(field, value));
 			return false;
 		}
 		*AT(char *, item, field->record->fields) = g_strdup(key);
@@ -230,21 +237,12 @@ static const UsherField *find_field(const UsherRecordType *type, const char *nam
 	return NULL;
 }
 
-/* "requests" + "[1] " + "count: must be…" reads as "requests[1] count: must be…" */
-static void prefix_path(GError **error, const char *name)
-{
-	if (error == NULL)
-		return;
-	bool is_item = (*error)->message[0] == '[';
-	g_prefix_error(error, is_item ? "%s" : "%s: ", name);
-}
-
 static bool read_member(const UsherRecordType *type, void *record, const char *name,
 			const UsherJson *value, GError **error)
 {
 	const UsherField *field = find_field(type, name);
 	if (field == NULL) {
-		usher_error_set(error, USHER_ERROR_INVALID, "unknown field '%s' of a %s", name,
+		usher_error_set(error, USHER_ERROR_INVALID, "%s: there is no such field (in: %s)", name,
 				type->name);
 		return false;
 	}
@@ -252,7 +250,9 @@ static bool read_member(const UsherRecordType *type, void *record, const char *n
 		return true;
 	if (read_value(field, record, value, error))
 		return true;
-	prefix_path(error, name);
+	bool is_list = field->type == USHER_FIELD_STRINGS || field->type == USHER_FIELD_RECORDS;
+	bool is_indexed = is_list && usher_json_type(value) == USHER_JSON_ARRAY;
+	g_prefix_error(error, "%s%s", name, is_indexed ? "" : joint(field, value));
 	return false;
 }
 
@@ -269,8 +269,8 @@ void *usher_record_read(const UsherRecordType *type, const UsherJson *json, GErr
 	for (const UsherField *field = type->fields; is_good && field->name != NULL; field++) {
 		if ((field->flags & USHER_FIELD_REQUIRED) == 0 || usher_json_get(json, field->name) != NULL)
 			continue;
-		usher_error_set(error, USHER_ERROR_INVALID, "a %s needs the field '%s'", type->name,
-				field->name);
+		usher_error_set(error, USHER_ERROR_INVALID, "%s: is missing (in: %s)", field->name,
+				type->name);
 		is_good = false;
 	}
 	if (is_good)

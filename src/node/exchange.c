@@ -304,18 +304,20 @@ static void answered(UsherWants *wants, const GError *error, void *data)
 	UsherNode *node = usher_node_ref_drop(exchange->ref);
 	g_autoptr(UsherReport) report = exchange->report;
 	g_free(exchange);
-	g_autoptr(UsherWants) owned = wants;
-	if (node == NULL)
+	if (node == NULL) {
+		usher_wants_free(wants);
 		return;
+	}
 	node->is_exchanging = false;
 	if (error != NULL) {
 		fail(node, error);
 		return;
 	}
+	g_autoptr(UsherWants) answer = wants;
 	node->backoff = 0;
 	bool is_first = report->session == NULL;
 	g_free(node->session);
-	node->session = g_strdup(wants->session);
+	node->session = g_strdup(answer->session);
 	if (is_first) {
 		forget_acknowledged(node);
 		usher_log(USHER_LOG_INFO, NULL, "control plane: node %s is known", node->name);
@@ -323,7 +325,7 @@ static void answered(UsherWants *wants, const GError *error, void *data)
 		acknowledge(node);
 		acknowledge_gone(node, report);
 	}
-	take_in(node, wants);
+	take_in(node, answer);
 	set_timer(node, RENEW_US);
 	usher_node_look_again(node);
 	usher_node_exchange(node);

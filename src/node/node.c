@@ -127,6 +127,8 @@ void usher_node_free(UsherNode *node)
 	ports->control->ops->watch(ports->control, NULL, NULL);
 	if (node->exchange_timer != 0)
 		ports->clock->ops->cancel(ports->clock, node->exchange_timer);
+	if (node->observe_timer != 0)
+		ports->clock->ops->cancel(ports->clock, node->observe_timer);
 	if (node->fence_timer != 0)
 		ports->clock->ops->cancel(ports->clock, node->fence_timer);
 	node->self->node = NULL;

@@ -5,6 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 
+/* After one that failed, where no event will tell that the next one may not. */
+#define FIRST_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
+#define LAST_RETRY_US (30 * G_TIME_SPAN_SECOND)
+
 typedef struct UsherLook {
 	UsherNodeRef *ref;
 	UsherNodePorts ports;
@@ -39,19 +43,39 @@ static void look_at_host(void *data)
 
 static void begin(UsherNode *node);
 
+static void observe_again(void *data)
+{
+	UsherNode *node = data;
+	node->observe_timer = 0;
+	(void) usher_node_observe(node);
+}
+
+static void plan_retry(UsherNode *node, bool has_failed)
+{
+	UsherClock *clock = node->ports.clock;
+	if (node->observe_timer != 0)
+		clock->ops->cancel(clock, node->observe_timer);
+	node->observe_timer = 0;
+	node->observe_wait = has_failed ? CLAMP(node->observe_wait * 2, FIRST_RETRY_US, LAST_RETRY_US) : 0;
+	if (has_failed)
+		node->observe_timer = clock->ops->after(clock, node->observe_wait, observe_again, node);
+}
+
 static void take_in(UsherNode *node, UsherLook *look)
 {
-	if (look->seen != NULL) {
-		g_clear_pointer(&node->seen, usher_inventory_unref);
-		node->seen = g_steal_pointer(&look->seen);
-	} else {
-		usher_log(USHER_LOG_WARNING, NULL, "look at the host: %s", look->host_error->message);
-	}
+	plan_retry(node, look->seen == NULL || look->guests == NULL);
 	bool was_there = node->guests != NULL || node->observation == 0;
 	if (look->guests == NULL && was_there)
 		usher_log(USHER_LOG_WARNING, NULL, "%s", look->guest_error->message);
 	g_clear_pointer(&node->guests, g_ptr_array_unref);
 	node->guests = g_steal_pointer(&look->guests);
+	if (look->seen == NULL) {
+		/* What was seen before is no ground for a decision. */
+		usher_log(USHER_LOG_WARNING, NULL, "look at the host: %s", look->host_error->message);
+		return;
+	}
+	g_clear_pointer(&node->seen, usher_inventory_unref);
+	node->seen = g_steal_pointer(&look->seen);
 	node->observation = look->number;
 }
 

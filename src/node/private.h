@@ -77,6 +77,8 @@ struct UsherNode {
 	uint64_t observation;	 /* number of the last one that is complete */
 	uint64_t began;		 /* number of the last one that began */
 	bool is_observing, observe_again;
+	unsigned observe_timer;
+	int64_t observe_wait; /* the last wait after one that failed */
 
 	/* what is known and being done */
 	GHashTable *tasks;    /* operation id → UsherTask */

@@ -91,6 +91,15 @@ UsherTask *usher_node_task_of_lease(UsherNode *node, const char *lease)
 	return NULL;
 }
 
+/* Whether the task can still do something for the lease. A fenced one is brought home by a return of
+ * the node's own, when its write has come back. */
+static bool is_in_reach(const UsherTask *task, const UsherHolding *holding)
+{
+	if (holding->bar == USHER_BAR_FENCE)
+		return task->is_own && !usher_node_is_in_flight(task->node, holding->lease);
+	return holding->bar == USHER_BAR_NONE;
+}
+
 /* The task's leases that are not given up; borrowed. */
 static GPtrArray *holdings_of(UsherTask *task)
 {
@@ -98,9 +107,7 @@ static GPtrArray *holdings_of(UsherTask *task)
 	for (unsigned i = 0; i < task->operation->leases->len; i++) {
 		UsherHolding *holding =
 			g_hash_table_lookup(task->node->holdings, task->operation->leases->pdata[i]);
-		bool is_ours = holding != NULL && holding->bar != USHER_BAR_QUARANTINE &&
-			       (holding->bar == USHER_BAR_NONE || task->is_own);
-		if (is_ours)
+		if (holding != NULL && is_in_reach(task, holding))
 			g_ptr_array_add(holdings, holding);
 	}
 	return holdings;
@@ -396,8 +403,20 @@ static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *
 	return usher_decide(&situation, steps, out_wait, error);
 }
 
+/* Devices with a write on its way are fenced, whatever they look like. */
+static void fence_in_flight(UsherTask *task)
+{
+	g_autoptr(GPtrArray) holdings = holdings_of(task);
+	for (unsigned i = 0; i < holdings->len; i++) {
+		UsherHolding *holding = holdings->pdata[i];
+		if (usher_node_is_in_flight(task->node, holding->lease))
+			usher_node_bar(task->node, holding, USHER_BAR_FENCE, "a kernel write has not come back");
+	}
+}
+
 static void decide(UsherTask *task)
 {
+	fence_in_flight(task);
 	g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(usher_step_type.free);
 	g_autoptr(GPtrArray) holdings = holdings_of(task);
 	g_autofree char *wait = NULL;

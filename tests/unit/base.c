@@ -415,13 +415,13 @@ static void test_record_refuses(void)
 {
 	static const BadRow rows[] = {
 		{ "[]", "must be an object, is an array" },
-		{ "{\"kind\":\"cat\"}", "a animal needs the field 'name'" },
+		{ "{\"kind\":\"cat\"}", "name: is missing (in: animal)" },
 		{ "{\"name\":null,\"kind\":\"cat\"}", "name: must be a text, is null" },
 		{ "{\"name\":\"t\",\"kind\":\"cow\"}", "kind: 'cow' is none of: cat, dog" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"mood\":\"unknown\"}",
 			"mood: 'unknown' is none of: glad, sad" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"wings\":2}",
-			"unknown field 'wings' of a animal" },
+			"wings: there is no such field (in: animal)" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"age\":2.5}",
 			"age: must be a number, is a fraction" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tame\":1}",
@@ -430,17 +430,17 @@ static void test_record_refuses(void)
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":{}}",
 			"tags: must be an array, is an object" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"tags\":[\"a\",1]}",
-			"tags[1] must be a text" },
+			"tags[1]: must be a text" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"legs\":[{\"shoe\":\"a\"},{\"shoe\":1}]}",
-			"legs[1] shoe: must be a text" },
+			"legs[1].shoe: must be a text" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"best\":{}}",
-			"best: a leg needs the field 'shoe'" },
+			"best.shoe: is missing (in: leg)" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":[]}", "by_key: must be an object" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{}}}",
-			"by_key: k: a leg needs" },
+			"by_key.k.shoe: is missing" },
 		{ "{\"name\":\"t\",\"kind\":\"cat\",\"by_key\":{\"k\":{\"shoe\":\"a\",\"key\":"
 		  "\"k\"}}}",
-			"unknown field 'key'" },
+			"key: there is no such field" },
 		{ "{\"name\":", "JSON, line 1" },
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

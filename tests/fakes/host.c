@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes/host.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* How long a write hangs that a fault made hang. */
+#define HANG_US (25 * G_TIME_SPAN_SECOND)
+
+typedef struct FakeDevice {
+	char *address, *ids, *native;
+	char *driver, *override;
+	char *user; /* the guest that has it open */
+	int64_t iommu_group;
+	UsherStep *pending; /* a write that has not come back; done when it does */
+} FakeDevice;
+
+struct FakeHost {
+	UsherHost port;
+	UsherClock *clock;
+	FakeFaults *faults;
+	GPtrArray *devices; /* of FakeDevice, sorted by address */
+	GHashTable *loaded; /* modules */
+	char *root;	    /* address */
+	unsigned boots;
+	char boot_id[16];
+	UsherHostChanged changed;
+	void *changed_data;
+};
+
+static void device_free(void *data)
+{
+	FakeDevice *device = data;
+	g_free(device->address);
+	g_free(device->ids);
+	g_free(device->native);
+	g_free(device->driver);
+	g_free(device->override);
+	g_free(device->user);
+	usher_step_free(device->pending);
+	g_free(device);
+}
+
+static FakeDevice *find(FakeHost *fake, const char *address)
+{
+	for (unsigned i = 0; i < fake->devices->len; i++) {
+		FakeDevice *device = fake->devices->pdata[i];
+		if (strcmp(device->address, address) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+void fake_host_event(FakeHost *fake)
+{
+	if (fake->changed != NULL)
+		fake->changed(fake->changed_data);
+}
+
+/* ---- the kernel ---- */
+
+static bool is_loaded(FakeHost *fake, const char *driver)
+{
+	return strcmp(driver, "vfio-pci") != 0 || g_hash_table_contains(fake->loaded, driver);
+}
+
+static int kernel_probe(FakeHost *fake, FakeDevice *device)
+{
+	const char *driver = device->override != NULL ? device->override : device->native;
+	bool is_known = driver != NULL && (g_strcmp0(driver, device->native) == 0 || strcmp(driver, "vfio-pci") == 0);
+	if (device->driver == NULL && is_known && is_loaded(fake, driver))
+		device->driver = g_strdup(driver);
+	return 0;
+}
+
+static int kernel_unbind(FakeDevice *device, const char *driver)
+{
+	if (g_strcmp0(device->driver, driver) != 0)
+		return ENODEV;
+	g_clear_pointer(&device->driver, g_free);
+	return 0;
+}
+
+static int kernel_write(FakeHost *fake, FakeDevice *device, const UsherStep *step)
+{
+	switch ((UsherStepKind) step->kind) {
+	case USHER_STEP_SET_OVERRIDE:
+		g_free(device->override);
+		device->override = g_strdup(step->driver);
+		return 0;
+	case USHER_STEP_UNBIND:
+		return kernel_unbind(device, step->driver);
+	case USHER_STEP_BIND:
+		return kernel_probe(fake, device);
+	case USHER_STEP_LOAD_MODULE:
+	case USHER_STEP_GUEST_START:
+	case USHER_STEP_GUEST_ASK_OFF:
+	case USHER_STEP_GUEST_AWAIT_OFF:
+	case USHER_STEP_GUEST_POWER_OFF:
+	case USHER_STEP_GUEST_MARK:
+	case USHER_STEP_GUEST_UNMARK:
+	case USHER_STEP_GUEST_UNPLUG:
+	case USHER_STEP_N_KINDS:
+		break;
+	}
+	g_assert_not_reached();
+}
+
+static bool group_is_viable(FakeHost *fake, int64_t group)
+{
+	for (unsigned i = 0; i < fake->devices->len; i++) {
+		const FakeDevice *device = fake->devices->pdata[i];
+		if (device->iommu_group == group && device->driver != NULL &&
+		    strcmp(device->driver, "vfio-pci") != 0)
+			return false;
+	}
+	return true;
+}
+
+int fake_host_open(FakeHost *fake, const char *address, const char *user)
+{
+	FakeDevice *device = find(fake, address);
+	if (device == NULL || g_strcmp0(device->driver, "vfio-pci") != 0)
+		return ENODEV;
+	if (!group_is_viable(fake, device->iommu_group))
+		return EBUSY;
+	for (unsigned i = 0; i < fake->devices->len; i++) {
+		const FakeDevice *other = fake->devices->pdata[i];
+		if (other->iommu_group == device->iommu_group && other->user != NULL && strcmp(other->user, user) != 0)
+			return EBUSY;
+	}
+	g_free(device->user);
+	device->user = g_strdup(user);
+	return 0;
+}
+
+static void come_back(FakeHost *fake, FakeDevice *device)
+{
+	g_autoptr(UsherStep) step = g_steal_pointer(&device->pending);
+	(void) kernel_write(fake, device, step);
+	fake_host_event(fake);
+}
+
+void fake_host_close(FakeHost *fake, const char *address)
+{
+	FakeDevice *device = find(fake, address);
+	if (device == NULL)
+		return;
+	g_clear_pointer(&device->user, g_free);
+	if (device->pending != NULL && device->pending->kind == USHER_STEP_UNBIND)
+		come_back(fake, device);
+}
+
+const char *fake_host_user(FakeHost *fake, const char *address)
+{
+	const FakeDevice *device = find(fake, address);
+	return device != NULL ? device->user : NULL;
+}
+
+/* ---- the steps ---- */
+
+static bool is_true(const FakeDevice *device, const UsherStep *step)
+{
+	if (step->kind == USHER_STEP_SET_OVERRIDE)
+		return g_strcmp0(device->override, step->driver) == 0;
+	if (step->kind == USHER_STEP_UNBIND)
+		return device->driver == NULL;
+	return g_strcmp0(device->driver, step->driver) == 0;
+}
+
+typedef struct FakeHang {
+	FakeHost *fake;
+	char *address;
+} FakeHang;
+
+static void end_hang(void *data)
+{
+	FakeHang *hang = data;
+	FakeDevice *device = find(hang->fake, hang->address);
+	if (device != NULL && device->pending != NULL && device->user == NULL)
+		come_back(hang->fake, device);
+	g_free(hang->address);
+	g_free(hang);
+}
+
+static void begin_hang(FakeHost *fake, FakeDevice *device, const UsherStep *step)
+{
+	g_assert(device->pending == NULL);
+	device->pending = usher_step_dup(step);
+	FakeHang *hang = g_new0(FakeHang, 1);
+	hang->fake = fake;
+	hang->address = g_strdup(device->address);
+	(void) fake->clock->ops->after(fake->clock, HANG_US, end_hang, hang);
+}
+
+static bool write_step(FakeHost *fake, FakeDevice *device, const UsherStep *step, GError **error)
+{
+	g_autofree char *text = usher_step_print(step);
+	if (step->kind == USHER_STEP_UNBIND && device->user != NULL) {
+		begin_hang(fake, device, step);
+		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: it has not come back", text);
+		return false;
+	}
+	int errnum = kernel_write(fake, device, step);
+	if (errnum != 0) {
+		usher_error_errno(error, errnum, "%s", text);
+		return false;
+	}
+	if (is_true(device, step))
+		return true;
+	usher_error_set(error, USHER_ERROR_HOST, "%s: the kernel took it, and it is bound to %s", text,
+			device->driver != NULL ? device->driver : "no driver");
+	return false;
+}
+
+static bool apply_to_device(FakeHost *fake, const UsherStep *step, FakeCall call, GError **error)
+{
+	FakeDevice *device = find(fake, step->address);
+	if (device == NULL) {
+		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device %s", step->address);
+		return false;
+	}
+	if (step->identity != NULL && strcmp(device->ids, step->identity) != 0) {
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is %s, not %s", step->address, device->ids,
+				step->identity);
+		return false;
+	}
+	if (device->pending != NULL) {
+		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: a write to it has not come back",
+				step->address);
+		return false;
+	}
+	if (call == FAKE_CALL_DO_LATE) {
+		begin_hang(fake, device, step);
+		return false;
+	}
+	return is_true(device, step) || write_step(fake, device, step, error);
+}
+
+static bool fake_apply(UsherHost *host, const UsherStep *step, int64_t timeout_us, GError **error)
+{
+	FakeHost *fake = (FakeHost *) host;
+	(void) timeout_us;
+	g_assert(usher_step_kind_is_host(step->kind));
+	g_autoptr(GError) fault = NULL;
+	FakeCall call = fake_faults_call(fake->faults, FAKE_NODE, "host.apply", &fault);
+	if (call == FAKE_CALL_REFUSE) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return false;
+	}
+	bool is_done;
+	g_autoptr(GError) problem = NULL;
+	if (step->kind == USHER_STEP_LOAD_MODULE) {
+		g_hash_table_add(fake->loaded, g_strdup(step->driver));
+		is_done = true;
+	} else {
+		is_done = apply_to_device(fake, step, call, &problem);
+	}
+	if (fault != NULL) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return false;
+	}
+	if (!is_done)
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return is_done;
+}
+
+static UsherDevice *facts_of(const FakeDevice *device)
+{
+	g_auto(GStrv) ids = g_strsplit(device->ids, ":", 3);
+	uint32_t class_code = (uint32_t) g_ascii_strtoull(ids[2], NULL, 16);
+	UsherDevice *facts = usher_device_new();
+	facts->address = g_strdup(device->address);
+	facts->vendor_id = g_strdup(ids[0]);
+	facts->device_id = g_strdup(ids[1]);
+	facts->class_code = g_strdup(ids[2]);
+	facts->type = usher_device_type_of_class(class_code);
+	facts->driver = g_strdup(device->driver);
+	facts->driver_override = g_strdup(device->override);
+	facts->iommu_group = device->iommu_group < 0 ? USHER_INT_NULL : device->iommu_group;
+	return facts;
+}
+
+static void add_root(const FakeHost *fake, UsherInventory *inventory)
+{
+	if (fake->root == NULL)
+		return;
+	UsherBlock *block = g_new0(UsherBlock, 1);
+	block->name = g_strdup("sda");
+	block->devno = g_strdup("8:0");
+	block->pci = g_strdup(fake->root);
+	block->slaves = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(inventory->blocks, block);
+	UsherMount *mount = g_new0(UsherMount, 1);
+	mount->devno = g_strdup("8:0");
+	mount->source = g_strdup("/dev/sda");
+	mount->target = g_strdup("/");
+	mount->type = g_strdup("ext4");
+	g_ptr_array_add(inventory->mounts, mount);
+}
+
+static UsherInventory *fake_look(UsherHost *host, GError **error)
+{
+	FakeHost *fake = (FakeHost *) host;
+	g_autoptr(GError) fault = NULL;
+	FakeCall call = fake_faults_call(fake->faults, FAKE_NODE, "host.look", &fault);
+	if (call != FAKE_CALL_DO) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return NULL;
+	}
+	UsherInventory *inventory = usher_inventory_new();
+	for (unsigned i = 0; i < fake->devices->len; i++)
+		g_ptr_array_add(inventory->devices, facts_of(fake->devices->pdata[i]));
+	add_root(fake, inventory);
+	inventory->has_iommu = inventory->blocks_known = inventory->routes_known = true;
+	inventory->other_console = true;
+	usher_inventory_finish(inventory);
+	return inventory;
+}
+
+static bool fake_in_flight(UsherHost *host, const char *address)
+{
+	const FakeDevice *device = find((FakeHost *) host, address);
+	return device != NULL && device->pending != NULL;
+}
+
+static const char *fake_boot_id(UsherHost *host)
+{
+	return ((FakeHost *) host)->boot_id;
+}
+
+static const char *fake_machine_id(UsherHost *host)
+{
+	(void) host;
+	return "machine-1";
+}
+
+static void fake_watch(UsherHost *host, UsherHostChanged func, void *data)
+{
+	FakeHost *fake = (FakeHost *) host;
+	fake->changed = func;
+	fake->changed_data = data;
+}
+
+static void fake_free(UsherHost *host)
+{
+	fake_host_free((FakeHost *) host);
+}
+
+static const UsherHostOps ops = {
+	.name = "fake",
+	.look = fake_look,
+	.apply = fake_apply,
+	.in_flight = fake_in_flight,
+	.boot_id = fake_boot_id,
+	.machine_id = fake_machine_id,
+	.watch = fake_watch,
+	.free = fake_free,
+};
+
+/* ---- the bed's side ---- */
+
+FakeHost *fake_host_new(UsherClock *clock, FakeFaults *faults)
+{
+	FakeHost *fake = g_new0(FakeHost, 1);
+	fake->port.ops = &ops;
+	fake->clock = clock;
+	fake->faults = faults;
+	fake->devices = g_ptr_array_new_with_free_func(device_free);
+	fake->loaded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	fake_host_reboot(fake);
+	return fake;
+}
+
+void fake_host_free(FakeHost *fake)
+{
+	g_ptr_array_unref(fake->devices);
+	g_hash_table_unref(fake->loaded);
+	g_free(fake->root);
+	g_free(fake);
+}
+
+UsherHost *fake_host_port(FakeHost *fake)
+{
+	return &fake->port;
+}
+
+static int compare_devices(const void *one, const void *other)
+{
+	const FakeDevice *const *a = one, *const *b = other;
+	return strcmp((*a)->address, (*b)->address);
+}
+
+void fake_host_add(FakeHost *fake, const char *address, const char *ids, const char *native,
+		   int64_t iommu_group)
+{
+	FakeDevice *device = g_new0(FakeDevice, 1);
+	device->address = g_strdup(address);
+	device->ids = g_strdup(ids);
+	device->native = g_strdup(native);
+	device->driver = g_strdup(native);
+	device->iommu_group = iommu_group;
+	g_ptr_array_add(fake->devices, device);
+	g_ptr_array_sort(fake->devices, compare_devices);
+	fake_host_event(fake);
+}
+
+void fake_host_remove(FakeHost *fake, const char *address)
+{
+	g_ptr_array_remove(fake->devices, find(fake, address));
+	fake_host_event(fake);
+}
+
+void fake_host_reboot(FakeHost *fake)
+{
+	g_snprintf(fake->boot_id, sizeof fake->boot_id, "boot-%u", ++fake->boots);
+	g_hash_table_remove_all(fake->loaded);
+	for (unsigned i = 0; i < fake->devices->len; i++) {
+		FakeDevice *device = fake->devices->pdata[i];
+		g_free(device->driver);
+		device->driver = g_strdup(device->native);
+		g_clear_pointer(&device->override, g_free);
+		g_clear_pointer(&device->user, g_free);
+		g_clear_pointer(&device->pending, usher_step_free);
+	}
+}
+
+void fake_host_mount_root(FakeHost *fake, const char *address)
+{
+	g_free(fake->root);
+	fake->root = g_strdup(address);
+}
+
+const char *fake_host_driver(FakeHost *fake, const char *address)
+{
+	return find(fake, address)->driver;
+}
+
+const char *fake_host_override(FakeHost *fake, const char *address)
+{
+	return find(fake, address)->override;
+}
+
+const char *fake_host_native(FakeHost *fake, const char *address)
+{
+	return find(fake, address)->native;
+}
+
+GPtrArray *fake_host_addresses(FakeHost *fake)
+{
+	GPtrArray *addresses = g_ptr_array_new();
+	for (unsigned i = 0; i < fake->devices->len; i++) {
+		FakeDevice *device = fake->devices->pdata[i];
+		g_ptr_array_add(addresses, device->address);
+	}
+	return addresses;
+}
