@@ -131,7 +131,7 @@ static bool take_device(const UsherDevice *device, GPtrArray *steps, GError **er
 		return false;
 	}
 	if (g_strcmp0(device->driver_override, VFIO) != 0)
-		add_step(steps, USHER_STEP_SET_OVERRIDE, device, VFIO, /* takes */ true);
+		add_step(steps, USHER_STEP_SET_OVERRIDE, device, VFIO, /* takes */ false);
 	if (g_strcmp0(device->driver, VFIO) == 0)
 		return true;
 	if (device->driver != NULL)
