@@ -175,6 +175,11 @@ static void raise_problem(unsigned status, const char *body, GError **error)
 	usher_error_set_hint(*error, usher_json_get_string(inner, "hint"));
 }
 
+void usher_client_raise(const UsherAnswer *answer, GError **error)
+{
+	raise_problem(answer->status, answer->body, error);
+}
+
 UsherAnswer *usher_client_send(
 	UsherClient *client, const UsherClientRequest *request, GError **error)
 {
@@ -183,7 +188,7 @@ UsherAnswer *usher_client_send(
 		return NULL;
 	if (answer->status < 400)
 		return g_steal_pointer(&answer);
-	raise_problem(answer->status, answer->body, error);
+	usher_client_raise(answer, error);
 	return NULL;
 }
 

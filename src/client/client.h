@@ -38,6 +38,9 @@ UsherAnswer *usher_client_ask(
 UsherAnswer *usher_client_send(
 	UsherClient *client, const UsherClientRequest *request, GError **error);
 
+/* The error that an answer of 400 and more tells of. */
+void usher_client_raise(const UsherAnswer *answer, GError **error);
+
 /* A line without its newline; false: that was enough. */
 typedef bool (*UsherLineFunc)(const char *line, void *data);
 typedef enum {

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usher device. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/devices.h"
+#include "core/rules/filter.h"
+
+extern const UsherColumn usher_device_columns[];
+
+static char *name_cell(const UsherJson *device)
+{
+	g_autofree char *name = usher_cli_cell(usher_cli_member(device, "device"));
+	if (name != NULL)
+		return g_steal_pointer(&name);
+	return usher_cli_cell(usher_cli_member(device, "class_name"));
+}
+
+/* "1+2": IOMMU group 1, and two companions that would go with it. */
+static char *iommu_cell(const UsherJson *device)
+{
+	g_autofree char *group = usher_cli_cell(usher_cli_member(device, "iommu_group"));
+	size_t n = usher_json_length(usher_json_get(device, "companions"));
+	if (group == NULL || n == 0)
+		return g_steal_pointer(&group);
+	return g_strdup_printf("%s+%zu", group, n);
+}
+
+static bool is_plain_state(const char *state)
+{
+	return state == NULL || strcmp(state, "host") == 0 || strcmp(state, "held") == 0;
+}
+
+/* One word for "can it be given now": what usher does with it, else what the guard says of it. */
+static char *state_cell(const UsherJson *device)
+{
+	const char *state = usher_json_get_string(device, "state");
+	if (!is_plain_state(state))
+		return g_strdup(state);
+	const UsherJson *verdict = usher_cli_member(device, "guard.verdict");
+	g_autofree char *text = usher_cli_cell(verdict);
+	bool is_held = g_strcmp0(state, "held") == 0 && g_strcmp0(text, "free") == 0;
+	return is_held ? g_strdup("held") : g_steal_pointer(&text);
+}
+
+static char *why_cell(const UsherJson *device)
+{
+	const char *lease = usher_json_get_string(device, "lease");
+	if (lease != NULL)
+		return g_strdup(lease);
+	if (!is_plain_state(usher_json_get_string(device, "state")))
+		return NULL;
+	const UsherJson *reasons = usher_cli_member(device, "guard.reasons");
+	if (reasons == NULL || usher_json_length(reasons) == 0)
+		return NULL;
+	char *why = usher_cli_cell(usher_cli_member(usher_json_at(reasons, 0), "why"));
+	return why != NULL ? g_strdelimit(why, " ", '-') : NULL;
+}
+
+const UsherColumn usher_device_columns[] = {
+	{ "ADDRESS", "address" },
+	{ "NAME", .cell = name_cell },
+	{ "DRIVER", "driver" },
+	{ "GROUP", "groups" },
+	{ "IOMMU", .cell = iommu_cell },
+	{ "STATE", .cell = state_cell },
+	{ "NODE", "node", .is_wide = true },
+	{ "ID", "id", .is_wide = true },
+	{ "TYPE", "type", .is_wide = true },
+	{ "NUMA", "numa_node", .is_wide = true },
+	{ "VENDOR", "vendor", .is_wide = true },
+	{ "WHY", .cell = why_cell },
+	{ NULL },
+};
+
+/* What --type and --filter ask for. */
+typedef struct Wanted {
+	char **types; /* NULL: all */
+	UsherFilter *filter;
+} Wanted;
+
+static void wanted_clear(Wanted *wanted)
+{
+	g_clear_pointer(&wanted->types, g_strfreev);
+	g_clear_pointer(&wanted->filter, usher_filter_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Wanted, wanted_clear)
+
+static bool read_wanted(UsherCli *cli, Wanted *wanted, GError **error)
+{
+	const char *types = usher_cli_text(cli, "type");
+	wanted->types = types != NULL ? g_strsplit(types, ",", -1) : NULL;
+	for (size_t i = 0; types != NULL && wanted->types[i] != NULL; i++) {
+		if (g_strv_contains(usher_device_type_names, wanted->types[i]))
+			continue;
+		g_autofree char *known = usher_text_join(usher_device_type_names, ", ");
+		return usher_cli_misuse(
+			cli, error, "--type is one of %s, not '%s'", known, wanted->types[i]);
+	}
+	const char *filter = usher_cli_text(cli, "filter");
+	wanted->filter = filter != NULL ? usher_filter_parse(filter, error) : NULL;
+	return filter == NULL || wanted->filter != NULL;
+}
+
+static bool is_wanted(const Wanted *wanted, const UsherJson *device, bool *out_is, GError **error)
+{
+	const char *type = usher_json_get_string(device, "type");
+	*out_is = wanted->types == NULL ||
+		(type != NULL && g_strv_contains((const char *const *) wanted->types, type));
+	if (!*out_is || wanted->filter == NULL)
+		return true;
+	g_autoptr(UsherDevice) record = usher_record_read(&usher_device_type, device, error);
+	return record != NULL && usher_filter_match(wanted->filter, record, out_is, error);
+}
+
+static GPtrArray *fetch_devices(UsherCli *cli, GError **error)
+{
+	const char *node = usher_cli_text(cli, "node");
+	bool all_nodes = usher_cli_has(cli, "all-nodes");
+	if (node != NULL && all_nodes) {
+		(void) usher_cli_misuse(cli, error, "--node and --all-nodes exclude each other");
+		return NULL;
+	}
+	if (node == NULL && !all_nodes)
+		return usher_cli_scan_devices(cli, error);
+	if (cli->root != NULL) {
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"device list --%s asks usherd: it takes no --root",
+			node != NULL ? "node" : "all-nodes");
+		return NULL;
+	}
+	g_autofree char *escaped = node != NULL ? usher_client_escape(node) : NULL;
+	g_autofree char *query = node != NULL ? g_strdup_printf("node=%s&", escaped) : g_strdup("");
+	return usher_cli_list(cli, "devices", query, NULL, error);
+}
+
+bool usher_cmd_device_list(UsherCli *cli, GError **error)
+{
+	g_auto(Wanted) wanted = { 0 };
+	if (!read_wanted(cli, &wanted, error))
+		return false;
+	g_autoptr(GPtrArray) devices = fetch_devices(cli, error);
+	if (devices == NULL)
+		return false;
+	g_autoptr(GPtrArray) shown = g_ptr_array_new();
+	for (unsigned i = 0; i < devices->len; i++) {
+		bool is_shown;
+		if (!is_wanted(&wanted, devices->pdata[i], &is_shown, error))
+			return false;
+		if (is_shown)
+			g_ptr_array_add(shown, devices->pdata[i]);
+	}
+	usher_cli_print_items(cli, usher_cli_noun("device"), shown);
+	return true;
+}
+
+/* A bare address is this host's; NODE/ADDRESS and ids are usherd's. */
+bool usher_cmd_device_show(UsherCli *cli, GError **error)
+{
+	const char *name = usher_cli_arg(cli, 0);
+	UsherPciAddr addr;
+	if (!usher_pci_addr_parse(name, &addr, NULL)) {
+		g_auto(GStrv) parts = g_strsplit(name, "/", 2);
+		g_autofree char *path = usher_cli_path("devices", parts[0], parts[1], NULL);
+		g_autoptr(UsherJson) device = usher_cli_get(cli, path, error);
+		if (device == NULL)
+			return false;
+		usher_cli_print_object(cli, usher_cli_noun("device"), device);
+		return true;
+	}
+	char address[USHER_PCI_ADDR_TEXT];
+	(void) usher_pci_addr_print(addr, address);
+	g_autoptr(GPtrArray) devices = usher_cli_scan_devices(cli, error);
+	if (devices == NULL)
+		return false;
+	for (unsigned i = 0; i < devices->len; i++) {
+		if (g_strcmp0(usher_json_get_string(devices->pdata[i], "address"), address) != 0)
+			continue;
+		usher_cli_print_object(cli, usher_cli_noun("device"), devices->pdata[i]);
+		return true;
+	}
+	usher_error_set(
+		error, USHER_ERROR_NOT_FOUND, "there is no device %s on this host", address);
+	return false;
+}
+
+static void print_matches(const UsherJson *result)
+{
+	const UsherJson *rules = usher_json_get(result, "rules");
+	const UsherJson *matches = usher_json_get(result, "matches");
+	for (size_t i = 0; i < usher_json_length(rules); i++) {
+		g_autofree char *name =
+			usher_cli_cell(usher_cli_member(usher_json_at(rules, i), "name"));
+		g_autofree char *filter =
+			usher_cli_cell(usher_cli_member(usher_json_at(rules, i), "filter"));
+		printf("write rule/%s: %s\n", name, filter);
+	}
+	for (size_t i = 0; i < usher_json_length(matches); i++) {
+		const UsherJson *match = usher_json_at(matches, i);
+		g_autofree char *node = usher_cli_cell(usher_cli_member(match, "node"));
+		g_autofree char *address = usher_cli_cell(usher_cli_member(match, "address"));
+		g_autofree char *why = usher_cli_cell(usher_cli_member(match, "why_not"));
+		printf("  matches %s/%s%s%s\n", node, address, why != NULL ? ", not free: " : "",
+			why != NULL ? why : "");
+	}
+}
+
+bool usher_cmd_device_make_resource(UsherCli *cli, GError **error)
+{
+	const char *group = usher_cli_text(cli, "group");
+	if (group == NULL)
+		return usher_cli_misuse(
+			cli, error, "usher device make-resource needs --group GROUP");
+	UsherJsonWriter *body = usher_cli_body();
+	usher_json_key(body, "devices");
+	usher_json_begin_array(body);
+	for (unsigned i = 0; i < cli->args->len; i++)
+		usher_json_write_string(body, usher_cli_arg(cli, i));
+	usher_json_end_array(body);
+	usher_json_put_string(body, "group", group);
+	if (usher_cli_has(cli, "type"))
+		usher_json_put_string(body, "type", usher_cli_text(cli, "type"));
+	if (usher_cli_has(cli, "like"))
+		usher_json_put_bool(body, "like", true);
+	g_autoptr(UsherJson) answer =
+		usher_cli_write(cli, "POST", "/v1/devices/make-resource", body, error);
+	if (answer == NULL)
+		return false;
+	bool is_dry = usher_cli_has(cli, "dry-run");
+	if (cli->format == USHER_FORMAT_JSON)
+		usher_cli_print_json(answer);
+	else if (is_dry)
+		print_matches(usher_json_get(answer, "result"));
+	else
+		usher_cli_say(cli, "group/%s has %zu more, by %zu of its rules", group,
+			usher_json_length(usher_json_get(answer, "matches")),
+			usher_json_length(usher_json_get(answer, "rules")));
+	return true;
+}
+
+bool usher_cmd_device_return(UsherCli *cli, GError **error)
+{
+	g_autofree char *name = usher_cli_resolve_device(cli, usher_cli_arg(cli, 0), error);
+	if (name == NULL)
+		return false;
+	g_auto(GStrv) parts = g_strsplit(name, "/", 2);
+	g_autofree char *bare = usher_cli_path("devices", parts[0], parts[1], NULL);
+	g_autofree char *path = g_strconcat(bare, "/return", NULL);
+	g_autoptr(UsherJson) operation = usher_cli_operate(cli, path, usher_cli_body(), error);
+	if (operation == NULL)
+		return false;
+	if (usher_cli_print_begun(cli, operation))
+		return true;
+	if (cli->format != USHER_FORMAT_JSON) {
+		usher_cli_say(cli, "device/%s returned", name);
+		return true;
+	}
+	g_autoptr(UsherJson) device = usher_cli_get(cli, bare, error);
+	if (device == NULL)
+		return false;
+	usher_cli_print_json(device);
+	return true;
+}
