@@ -278,33 +278,38 @@ static GPtrArray *reading_args(UsherHelper *helper)
 	return args;
 }
 
-/* One reading of all that answer; false: one hung, and is now known to. */
-static bool read_once(
+/* One reading of all that answer. The device at which it hung, NULL: it came to its end. */
+static char *read_once(
 	UsherHelper *helper, GPtrArray *args, int64_t timeout_us, GHashTable *overrides)
 {
 	g_auto(UsherChild) run = USHER_CHILD_INIT;
 	g_ptr_array_add(args, NULL);
-	if (!usher_child_start(&run, helper->path, (const char *const *) args->pdata, NULL))
-		return true;
+	bool is_started =
+		usher_child_start(&run, helper->path, (const char *const *) args->pdata, NULL);
+	g_ptr_array_set_size(args, (int) args->len - 1);
+	if (!is_started)
+		return NULL;
 	UsherChildEnding ending = usher_child_await(&run, timeout_us);
 	g_autofree char *hung = read_lines(run.output->str, overrides);
-	g_ptr_array_set_size(args, (int) args->len - 1);
-	if (ending == USHER_CHILD_ENDED || hung == NULL)
-		return true;
-	g_ptr_array_add(args, g_strdup(hung));
+	if (ending == USHER_CHILD_ENDED)
+		return NULL;
 	if (ending == USHER_CHILD_LEFT)
 		remember(helper, usher_fd_steal(&run.pidfd), hung, /* is_write */ false,
 			/* is_child */ true);
-	return false;
+	return g_steal_pointer(&hung);
 }
 
 GHashTable *usher_helper_read_overrides(UsherHelper *helper, int64_t timeout_us, GPtrArray *notes)
 {
 	GHashTable *overrides = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_autoptr(GPtrArray) args = reading_args(helper);
-	bool is_done = false;
-	for (unsigned i = 0; i < READ_ATTEMPTS && !is_done; i++)
-		is_done = read_once(helper, args, timeout_us, overrides);
+	char *hung = NULL;
+	for (unsigned i = 0; i < READ_ATTEMPTS; i++) {
+		hung = read_once(helper, args, timeout_us, overrides);
+		if (hung == NULL)
+			break;
+		g_ptr_array_add(args, hung); /* the next reading leaves it out */
+	}
 	for (unsigned i = 1; i < args->len; i++)
 		g_ptr_array_add(notes,
 			g_strdup_printf("driver_override of %s did not answer",

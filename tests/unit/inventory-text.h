@@ -118,8 +118,12 @@ static void text_line(UsherInventory *inventory, const char *line)
 		const char *name;
 		void (*read)(UsherInventory *inventory, char **words);
 	} things[] = {
-		{ "dev", text_device }, { "block", text_block }, { "mount", text_mount },
-		{ "net", text_net },	{ "route", text_route }, { "need", text_need },
+		{ "dev", text_device },
+		{ "block", text_block },
+		{ "mount", text_mount },
+		{ "net", text_net },
+		{ "route", text_route },
+		{ "need", text_need },
 	};
 	g_auto(GStrv) words = g_strsplit(line, " ", -1);
 	for (size_t i = 0; i < G_N_ELEMENTS(things); i++) {
@@ -128,12 +132,12 @@ static void text_line(UsherInventory *inventory, const char *line)
 			return;
 		}
 	}
-	bool *flag = strcmp(line, "iommu") == 0		    ? &inventory->has_iommu
-		     : strcmp(line, "console") == 0	    ? &inventory->other_console
-		     : strcmp(line, "no-blocks") == 0	    ? &inventory->blocks_known
-		     : strcmp(line, "no-routes") == 0	    ? &inventory->routes_known
-		     : strcmp(line, "no-boot-display") == 0 ? &inventory->boot_display_known
-							    : NULL;
+	bool *flag = strcmp(line, "iommu") == 0        ? &inventory->has_iommu
+		: strcmp(line, "console") == 0         ? &inventory->other_console
+		: strcmp(line, "no-blocks") == 0       ? &inventory->blocks_known
+		: strcmp(line, "no-routes") == 0       ? &inventory->routes_known
+		: strcmp(line, "no-boot-display") == 0 ? &inventory->boot_display_known
+						       : NULL;
 	g_assert_nonnull(flag);
 	*flag = !g_str_has_prefix(line, "no-");
 }

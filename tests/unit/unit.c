@@ -9,49 +9,53 @@ typedef struct UnitRow {
 	const char *name;
 	const char *world;
 	const char *device;
-	const char *unit;	/* addresses with blanks between */
-	const char *taken;	/* likewise, the device first */
+	const char *unit;       /* addresses with blanks between */
+	const char *taken;      /* likewise, the device first */
 	const char *companions; /* likewise */
 } UnitRow;
 
-#define CARD                                         \
-	"dev 0000:00:01.0 060400 group=1\n"          \
+#define CARD \
+	"dev 0000:00:01.0 060400 group=1\n" \
 	"dev 0000:01:00.0 030000 group=1 id=d-gpu\n" \
 	"dev 0000:01:00.1 040300 group=1\n"
 
-#define PORTS                                                                              \
-	"dev 0000:05:00.0 020000 group=7 id=d-pf0\ndev 0000:05:00.1 020000 group=8\n"     \
-	"dev 0000:05:10.0 020000 group=9 pf=0000:05:00.0\n"                                \
-	"dev 0000:05:10.1 020000 group=10 pf=0000:05:00.1\n"                               \
+#define PORTS \
+	"dev 0000:05:00.0 020000 group=7 id=d-pf0\ndev 0000:05:00.1 020000 group=8\n" \
+	"dev 0000:05:10.0 020000 group=9 pf=0000:05:00.0\n" \
+	"dev 0000:05:10.1 020000 group=10 pf=0000:05:00.1\n" \
 	"dev 0000:05:10.2 020000 group=11 pf=0000:05:00.0\n"
 
 static const UnitRow rows[] = {
 	{ "alone", "dev 0000:02:00.0 020000 group=2\ndev 0000:03:00.0 020000 group=3\n",
-	  "0000:02:00.0", "0000:02:00.0", "0000:02:00.0", "" },
-	{ "card-without-iommu", "dev 0000:01:00.0 030000\ndev 0000:01:00.1 040300\ndev 0000:02:00.0 020000\n",
-	  "0000:01:00.1", "0000:01:00.0 0000:01:00.1", "0000:01:00.1 0000:01:00.0", "0000:01:00.0" },
+		"0000:02:00.0", "0000:02:00.0", "0000:02:00.0", "" },
+	{ "card-without-iommu",
+		"dev 0000:01:00.0 030000\ndev 0000:01:00.1 040300\ndev 0000:02:00.0 020000\n",
+		"0000:01:00.1", "0000:01:00.0 0000:01:00.1", "0000:01:00.1 0000:01:00.0",
+		"0000:01:00.0" },
 	{ "card-and-its-bridge", CARD, "0000:01:00.0", "0000:01:00.0 0000:01:00.1",
-	  "0000:01:00.0 0000:01:00.1", "0000:00:01.0 0000:01:00.1" },
+		"0000:01:00.0 0000:01:00.1", "0000:00:01.0 0000:01:00.1" },
 	{ "bridge", CARD, "0000:00:01.0", "0000:00:01.0", "0000:00:01.0 0000:01:00.0 0000:01:00.1",
-	  "0000:01:00.0 0000:01:00.1" },
+		"0000:01:00.0 0000:01:00.1" },
 	{ "group-over-slots",
-	  "dev 0000:03:00.0 0c0330 group=15\ndev 0000:03:00.1 010601 group=15\n"
-	  "dev 0000:20:00.0 060400 group=15\ndev 0000:23:00.0 020000 group=15\n",
-	  "0000:23:00.0", "0000:03:00.0 0000:03:00.1 0000:23:00.0",
-	  "0000:23:00.0 0000:03:00.0 0000:03:00.1", "0000:03:00.0 0000:03:00.1 0000:20:00.0" },
+		"dev 0000:03:00.0 0c0330 group=15\ndev 0000:03:00.1 010601 group=15\n"
+		"dev 0000:20:00.0 060400 group=15\ndev 0000:23:00.0 020000 group=15\n",
+		"0000:23:00.0", "0000:03:00.0 0000:03:00.1 0000:23:00.0",
+		"0000:23:00.0 0000:03:00.0 0000:03:00.1",
+		"0000:03:00.0 0000:03:00.1 0000:20:00.0" },
 	{ "chain-of-group-and-slot",
-	  "dev 0000:01:00.0 020000 group=1\ndev 0000:01:00.1 020000 group=2\n"
-	  "dev 0000:02:00.0 020000 group=2\n",
-	  "0000:01:00.0", "0000:01:00.0 0000:01:00.1 0000:02:00.0", "0000:01:00.0 0000:01:00.1",
-	  "0000:01:00.1" },
+		"dev 0000:01:00.0 020000 group=1\ndev 0000:01:00.1 020000 group=2\n"
+		"dev 0000:02:00.0 020000 group=2\n",
+		"0000:01:00.0", "0000:01:00.0 0000:01:00.1 0000:02:00.0",
+		"0000:01:00.0 0000:01:00.1", "0000:01:00.1" },
 	{ "physical-function", PORTS, "0000:05:00.0",
-	  "0000:05:00.0 0000:05:00.1 0000:05:10.0 0000:05:10.1 0000:05:10.2",
-	  "0000:05:00.0 0000:05:00.1", "0000:05:00.1" },
+		"0000:05:00.0 0000:05:00.1 0000:05:10.0 0000:05:10.1 0000:05:10.2",
+		"0000:05:00.0 0000:05:00.1", "0000:05:00.1" },
 	/* 05:10.0 to .2 look like functions of one slot and are not. */
 	{ "virtual-function", PORTS, "0000:05:10.2",
-	  "0000:05:00.0 0000:05:00.1 0000:05:10.0 0000:05:10.1 0000:05:10.2", "0000:05:10.2", "" },
+		"0000:05:00.0 0000:05:00.1 0000:05:10.0 0000:05:10.1 0000:05:10.2", "0000:05:10.2",
+		"" },
 	{ "other-domain", "dev 0000:01:00.0 020000\ndev 10000:01:00.0 020000\n", "0000:01:00.0",
-	  "0000:01:00.0", "0000:01:00.0", "" },
+		"0000:01:00.0", "0000:01:00.0", "" },
 };
 
 static char *join_addresses(const GPtrArray *devices)
@@ -131,25 +135,33 @@ typedef struct PassthroughRow {
 /* Always about 0000:01:00.0. */
 static const PassthroughRow passthrough_rows[] = {
 	{ "card", "iommu\n" CARD, "yes", "", "" },
-	{ "no-iommu", "dev 0000:01:00.0 030000\n", "after-fix", "", "no IOMMU is active on this host" },
+	{ "no-iommu", "dev 0000:01:00.0 030000\n", "after-fix", "",
+		"no IOMMU is active on this host" },
 	{ "outside", "iommu\ndev 0000:01:00.0 030000\n", "no", "", "it is in no IOMMU group" },
 	{ "bridge", "iommu\ndev 0000:01:00.0 060400 group=1\n", "no", "", "it is a PCI bridge" },
-	{ "with-isa", "iommu\ndev 0000:01:00.0 040300 group=1\ndev 0000:00:1f.0 060100 group=1\n", "no",
-	  "", "0000:00:1f.0 in its IOMMU group is the ISA bridge" },
-	{ "with-host-bridge", "iommu\ndev 0000:01:00.0 030000 group=1\ndev 0000:00:01.0 060000 group=1\n",
-	  "yes", "", "" },
+	{ "with-isa", "iommu\ndev 0000:01:00.0 040300 group=1\ndev 0000:00:1f.0 060100 group=1\n",
+		"no", "", "0000:00:1f.0 in its IOMMU group is the ISA bridge" },
+	{ "with-host-bridge",
+		"iommu\ndev 0000:01:00.0 030000 group=1\ndev 0000:00:01.0 060000 group=1\n", "yes",
+		"", "" },
 	{ "with-bound-host-bridge",
-	  "iommu\ndev 0000:01:00.0 030000 group=1\ndev 0000:00:01.0 060000 group=1 driver=k10temp\n",
-	  "no", "", "0000:00:01.0 in its IOMMU group is a host bridge and has the driver k10temp" },
+		"iommu\ndev 0000:01:00.0 030000 group=1\ndev 0000:00:01.0 060000 group=1 "
+		"driver=k10temp\n",
+		"no", "",
+		"0000:00:01.0 in its IOMMU group is a host bridge and has the driver k10temp" },
 	{ "with-functions",
-	  "iommu\ndev 0000:01:00.0 020000 group=1\ndev 0000:01:10.0 020000 group=2 pf=0000:01:00.0\n",
-	  "after-fix", "", "1 of its virtual functions are active" },
-	{ "denied", "iommu\ndev 0000:01:00.0 0b4000 group=1 vendor=8086 device=37c8\n", "after-fix", "",
-	  "vfio-pci refuses it unless loaded with disable_denylist=1" },
-	{ "gvt-g", "iommu\ndev 0000:01:00.0 030000 group=1 mdev=i915-GVTg_V5_4 mdev=i915-GVTg_V5_8\n",
-	  "yes", "gvt-g", "" },
-	{ "nvidia", "iommu\ndev 0000:01:00.0 030200 group=1 mdev=nvidia-222\n", "yes", "nvidia-mdev", "" },
-	{ "other-mdev", "iommu\ndev 0000:01:00.0 00ff00 group=1 mdev=lab-small\n", "yes", "mdev", "" },
+		"iommu\ndev 0000:01:00.0 020000 group=1\ndev 0000:01:10.0 020000 group=2 "
+		"pf=0000:01:00.0\n",
+		"after-fix", "", "1 of its virtual functions are active" },
+	{ "denied", "iommu\ndev 0000:01:00.0 0b4000 group=1 vendor=8086 device=37c8\n", "after-fix",
+		"", "vfio-pci refuses it unless loaded with disable_denylist=1" },
+	{ "gvt-g",
+		"iommu\ndev 0000:01:00.0 030000 group=1 mdev=i915-GVTg_V5_4 mdev=i915-GVTg_V5_8\n",
+		"yes", "gvt-g", "" },
+	{ "nvidia", "iommu\ndev 0000:01:00.0 030200 group=1 mdev=nvidia-222\n", "yes",
+		"nvidia-mdev", "" },
+	{ "other-mdev", "iommu\ndev 0000:01:00.0 00ff00 group=1 mdev=lab-small\n", "yes", "mdev",
+		"" },
 };
 
 static void test_passthrough(const void *data)
@@ -175,7 +187,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/inventory/virtual-functions", test_virtual_functions);
 	g_test_add_func("/inventory/find", test_find);
 	for (size_t i = 0; i < G_N_ELEMENTS(passthrough_rows); i++) {
-		g_autofree char *path = g_strconcat("/passthrough/", passthrough_rows[i].name, NULL);
+		g_autofree char *path =
+			g_strconcat("/passthrough/", passthrough_rows[i].name, NULL);
 		g_test_add_data_func(path, &passthrough_rows[i], test_passthrough);
 	}
 	return g_test_run();
