@@ -53,9 +53,13 @@ static char *why_cell(const UsherJson *device)
 	if (!is_plain_state(usher_json_get_string(device, "state")))
 		return NULL;
 	const UsherJson *reasons = usher_cli_member(device, "guard.reasons");
-	if (reasons == NULL || usher_json_length(reasons) == 0)
-		return NULL;
-	char *why = usher_cli_cell(usher_cli_member(usher_json_at(reasons, 0), "why"));
+	const UsherJson *because = usher_cli_member(device, "passthrough.because");
+	g_autofree char *whole = usher_cli_cell(usher_cli_member(device, "passthrough.whole"));
+	char *why = NULL;
+	if (reasons != NULL && usher_json_length(reasons) > 0)
+		why = usher_cli_cell(usher_cli_member(usher_json_at(reasons, 0), "why"));
+	else if (g_strcmp0(whole, "yes") != 0 && because != NULL && usher_json_length(because) > 0)
+		why = usher_cli_cell(usher_json_at(because, 0));
 	return why != NULL ? g_strdelimit(why, " ", '-') : NULL;
 }
 
@@ -115,6 +119,22 @@ static bool is_wanted(const Wanted *wanted, const UsherJson *device, bool *out_i
 	return record != NULL && usher_filter_match(wanted->filter, record, out_is, error);
 }
 
+static int compare_addresses(const void *one, const void *other)
+{
+	const UsherJson *devices[] = { *(UsherJson *const *) one, *(UsherJson *const *) other };
+	const char *texts[2];
+	UsherPciAddr addrs[2] = { { 0 }, { 0 } };
+	for (size_t i = 0; i < 2; i++) {
+		texts[i] = usher_json_get_string(devices[i], "address");
+		if (texts[i] == NULL || !usher_pci_addr_parse(texts[i], &addrs[i], NULL))
+			return g_strcmp0(texts[0], usher_json_get_string(devices[1], "address"));
+	}
+	int order = usher_pci_addr_compare(addrs[0], addrs[1]);
+	return order != 0 ? order
+			  : g_strcmp0(usher_json_get_string(devices[0], "node"),
+				    usher_json_get_string(devices[1], "node"));
+}
+
 static GPtrArray *fetch_devices(UsherCli *cli, GError **error)
 {
 	const char *node = usher_cli_text(cli, "node");
@@ -133,7 +153,10 @@ static GPtrArray *fetch_devices(UsherCli *cli, GError **error)
 	}
 	g_autofree char *escaped = node != NULL ? usher_client_escape(node) : NULL;
 	g_autofree char *query = node != NULL ? g_strdup_printf("node=%s&", escaped) : g_strdup("");
-	return usher_cli_list(cli, "devices", query, NULL, error);
+	GPtrArray *devices = usher_cli_list(cli, "devices", query, NULL, error);
+	if (devices != NULL)
+		g_ptr_array_sort(devices, compare_addresses);
+	return devices;
 }
 
 bool usher_cmd_device_list(UsherCli *cli, GError **error)

@@ -255,6 +255,10 @@ static bool take_word(UsherCli *cli, Words *words, const char *word, GError **er
 		if (cli->command != NULL)
 			return true;
 	}
+	/* "get nodes": the next word may tell what was meant. */
+	const char *next = words->argv[words->i];
+	if (words->verb == NULL && next != NULL && next[0] != '-')
+		words->verb = next;
 	cli->is_usage_error = true;
 	usher_cli_suggest(words->noun, words->verb, error);
 	return false;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -20,21 +19,28 @@
 /* usherd sends a bookmark every 15 s: one that is silent for three of them hangs. */
 #define SILENCE_S 45L
 
+/* One connection to the server. */
+typedef struct Line {
+	const struct Control *control;
+	int fd;        /* curl's */
+	char *refusal; /* why we did not speak to the server, NULL: we did */
+} Line;
+
 typedef struct Control {
 	UsherControl base;
 	char *path;
 	char *node;
 	uint32_t server_uid;
 	UsherCurlLoop *loop;
-	char *refusal; /* why the last connection was refused by us, NULL: it wasn't */
-	int connect_errno;
 	/* the exchange under way */
+	Line exchange_line;
 	CURL *exchange;
 	struct curl_slist *exchange_headers;
 	GString *answer;
 	UsherControlDone done;
 	void *done_data;
 	/* the watch */
+	Line watch_line;
 	UsherControlChanged changed;
 	void *changed_data;
 	CURL *watch;
@@ -50,47 +56,45 @@ typedef struct Control {
 	int folder_watch;
 } Control;
 
-static bool is_expected_server(Control *control, int fd)
-{
-	struct ucred peer;
-	socklen_t length = sizeof peer;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
-		control->connect_errno = errno;
-		return false;
-	}
-	if (peer.uid == control->server_uid)
-		return true;
-	control->refusal = g_strdup_printf("the server at %s runs as uid %u, not %u", control->path,
-		peer.uid, control->server_uid);
-	return false;
-}
-
-/* curl is given a socket that is connected already, to whom it must be. A unix socket connects at
- * once or not at all. */
+/* curl opens the socket by us, so that we know it. */
 static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	(void) purpose;
-	Control *control = data;
-	g_clear_pointer(&control->refusal, g_free);
-	control->connect_errno = 0;
-	g_auto(UsherFd) fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, &address->addr, address->addrlen) != 0) {
-		control->connect_errno = errno;
-		return CURL_SOCKET_BAD;
+	(void) address;
+	Line *line = data;
+	line->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return line->fd >= 0 ? line->fd : CURL_SOCKET_BAD;
+}
+
+/* The line is connected and nothing has been sent: not a byte goes to the wrong server. Lines are never
+ * used again, so that each has been through here. */
+static int meet_server(void *data, char *ip, char *local_ip, int port, int local_port)
+{
+	(void) ip;
+	(void) local_ip;
+	(void) port;
+	(void) local_port;
+	Line *line = data;
+	const Control *control = line->control;
+	struct ucred peer;
+	socklen_t length = sizeof peer;
+	if (getsockopt(line->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+		line->refusal =
+			g_strdup_printf("ask who serves %s: %s", control->path, g_strerror(errno));
+		return CURL_PREREQFUNC_ABORT;
 	}
-	return is_expected_server(control, fd) ? usher_fd_steal(&fd) : CURL_SOCKET_BAD;
+	if (peer.uid == control->server_uid)
+		return CURL_PREREQFUNC_OK;
+	line->refusal = g_strdup_printf("the server at %s runs as uid %u, not %u", control->path,
+		peer.uid, control->server_uid);
+	return CURL_PREREQFUNC_ABORT;
 }
 
-static int tell_connected(void *data, curl_socket_t fd, curlsocktype purpose)
+static CURL *new_request(Line *line, const char *path)
 {
-	(void) data;
-	(void) fd;
-	(void) purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-static CURL *new_request(Control *control, const char *path)
-{
+	const Control *control = line->control;
+	line->fd = -1;
+	g_clear_pointer(&line->refusal, g_free);
 	CURL *easy = curl_easy_init();
 	g_assert(easy != NULL);
 	g_autofree char *url = g_strconcat("http://localhost", path, NULL);
@@ -100,19 +104,24 @@ static CURL *new_request(Control *control, const char *path)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "usher-agent/" USHER_VERSION);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, control);
-	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, tell_connected);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, line);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, meet_server);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, line);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	return easy;
 }
 
 static void explain(const Control *control, CURLcode result, GError **error)
 {
-	bool is_connect = result == CURLE_COULDNT_CONNECT;
-	if (is_connect && control->refusal != NULL)
-		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s", control->refusal);
-	else if (is_connect && control->connect_errno != 0)
+	long errnum = 0;
+	(void) curl_easy_getinfo(control->exchange, CURLINFO_OS_ERRNO, &errnum);
+	if (control->exchange_line.refusal != NULL)
+		usher_error_set(
+			error, USHER_ERROR_UNAVAILABLE, "%s", control->exchange_line.refusal);
+	else if (result == CURLE_COULDNT_CONNECT && errnum != 0)
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "connect to %s: %s", control->path,
-			g_strerror(control->connect_errno));
+			g_strerror((int) errnum));
 	else
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "ask the server at %s: %s",
 			control->path, curl_easy_strerror(result));
@@ -185,7 +194,7 @@ static void control_exchange(
 	control->done = done;
 	control->done_data = data;
 	control->answer = g_string_new(NULL);
-	control->exchange = new_request(control, path);
+	control->exchange = new_request(&control->exchange_line, path);
 	control->exchange_headers = curl_slist_append(NULL, "Content-Type: application/json");
 	/* No "Expect: 100-continue": it would only cost a round trip. */
 	control->exchange_headers = curl_slist_append(control->exchange_headers, "Expect:");
@@ -202,7 +211,8 @@ static gboolean tell_changed(gpointer data)
 {
 	Control *control = data;
 	control->tell = 0;
-	control->changed(control->changed_data);
+	if (control->changed != NULL)
+		control->changed(control->changed_data);
 	return G_SOURCE_REMOVE;
 }
 
@@ -284,7 +294,7 @@ static void begin_watch(Control *control)
 	g_clear_pointer(&control->watch, curl_easy_cleanup);
 	g_autofree char *path =
 		g_strdup_printf("/v1/watch?kinds=operations,leases&node=%s", control->node);
-	control->watch = new_request(control, path);
+	control->watch = new_request(&control->watch_line, path);
 	curl_easy_setopt(control->watch, CURLOPT_FAILONERROR, 1L);
 	curl_easy_setopt(control->watch, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(control->watch, CURLOPT_LOW_SPEED_TIME, SILENCE_S);
@@ -327,9 +337,11 @@ static gboolean on_folder(gint fd, GIOCondition condition, gpointer data)
 static void control_watch(UsherControl *base, UsherControlChanged func, void *data)
 {
 	Control *control = (Control *) base;
-	g_assert(control->changed == NULL);
+	bool is_first = control->watch == NULL;
 	control->changed = func;
 	control->changed_data = data;
+	if (!is_first)
+		return;
 	control->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (control->inotify_fd >= 0)
 		control->inotify_source =
@@ -359,7 +371,8 @@ static void control_free(UsherControl *base)
 	remove_source(&control->inotify_source);
 	usher_fd_close(control->inotify_fd);
 	g_string_free(control->line, TRUE);
-	g_free(control->refusal);
+	g_free(control->exchange_line.refusal);
+	g_free(control->watch_line.refusal);
 	g_free(control->path);
 	g_free(control->node);
 	g_free(control);
@@ -382,6 +395,8 @@ UsherControl *usher_control_http_new(const char *socket_path, const char *node, 
 	control->loop = usher_curl_loop_new();
 	control->line = g_string_new(NULL);
 	control->backoff_ms = BACKOFF_FIRST_MS;
+	control->exchange_line.control = control;
+	control->watch_line.control = control;
 	control->inotify_fd = -1;
 	control->folder_watch = -1;
 	return &control->base;
