@@ -160,23 +160,29 @@ typedef struct Telling {
 	size_t n;
 } Telling;
 
+/* That something of another node is gone is told, too: it no longer says whose it was. */
+static bool is_told(const Watch *watch, const char *name, const char *object)
+{
+	if (watch->name != NULL && strcmp(watch->name, name) != 0)
+		return false;
+	if (watch->node == NULL || object == NULL)
+		return true;
+	g_autoptr(UsherJson) json = usher_json_parse(object, strlen(object), NULL);
+	return json == NULL || is_of_node(watch, json);
+}
+
 static void tell(
 	UsherObjectKind kind, const char *name, int64_t revision, const char *object, void *data)
 {
 	Telling *telling = data;
-	const Watch *watch = telling->watch;
-	if (watch->name != NULL && strcmp(watch->name, name) != 0)
+	if (!is_told(telling->watch, name, object))
 		return;
 	telling->n++;
 	if (telling->into == NULL)
 		return;
-	if (object == NULL) {
+	if (object == NULL)
 		write_delete(telling->into, kind, revision, name);
-		return;
-	}
-	g_autoptr(UsherJson) json =
-		watch->node != NULL ? usher_json_parse(object, strlen(object), NULL) : NULL;
-	if (json == NULL || is_of_node(watch, json))
+	else
 		write_put(telling->into, kind, revision, object);
 }
 
@@ -187,11 +193,16 @@ static bool is_too_far_behind(const Watch *watch)
 	if (!watch->is_synced ||
 		usher_cluster_revision(watch->cluster) - watch->since <= USHER_WATCH_MAX_BEHIND)
 		return false;
+	/* The limit is one of the log's entries, watched or not. */
 	Telling telling = { .watch = watch };
-	int64_t upto;
-	return usher_cluster_changes(watch->cluster, watch->kinds, watch->since,
-		       USHER_WATCH_MAX_BEHIND + 1, tell, &telling, &upto, NULL) &&
-		telling.n > USHER_WATCH_MAX_BEHIND;
+	int64_t upto = watch->since, before;
+	do {
+		before = upto;
+		if (!usher_cluster_changes(watch->cluster, watch->kinds, before,
+			    USHER_WATCH_MAX_BEHIND, tell, &telling, &upto, NULL))
+			return false;
+	} while (telling.n <= USHER_WATCH_MAX_BEHIND && upto > before);
+	return telling.n > USHER_WATCH_MAX_BEHIND;
 }
 
 /* False: the stream ends with what was written. */
