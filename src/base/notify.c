@@ -8,12 +8,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/fd.h"
 #include "base/text.h"
 
 void usher_notify(const char *state)
 {
-	const char *path = g_getenv("NOTIFY_SOCKET");
+	const char *path = usher_env_get("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = path != NULL ? strlen(path) : 0;
 	if (length < 2 || length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
@@ -38,8 +39,8 @@ static gboolean tell_alive(gpointer data)
 
 void usher_notify_watchdog(void)
 {
-	const char *interval = g_getenv("WATCHDOG_USEC");
-	const char *pid = g_getenv("WATCHDOG_PID");
+	const char *interval = usher_env_get("WATCHDOG_USEC");
+	const char *pid = usher_env_get("WATCHDOG_PID");
 	uint64_t us, wanted_pid;
 	if (interval == NULL ||
 		!usher_text_parse_u64(interval, UINT32_MAX * UINT64_C(1000), &us, NULL))

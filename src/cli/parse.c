@@ -2,6 +2,7 @@
 /* From the words of the command line to a command with its arguments and flags. */
 #include <string.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -349,11 +350,11 @@ bool usher_cli_parse(UsherCli *cli, const char *const *argv, GError **error)
 	cli->wants_help = usher_cli_has(cli, "help");
 	const char *server = usher_cli_text(cli, "server");
 	if (server == NULL)
-		server = g_getenv("USHER_SERVER");
+		server = usher_env_get("USHER_SERVER");
 	cli->server = server != NULL && server[0] != '\0' ? server : USHER_CLI_DEFAULT_SERVER;
 	const char *root = usher_cli_text(cli, "root");
 	if (root == NULL)
-		root = g_getenv("USHER_ROOT");
+		root = usher_env_get("USHER_ROOT");
 	cli->root = root != NULL && root[0] != '\0' ? root : NULL;
 	if (cli->wants_help) {
 		if (cli->command == NULL && words.noun != NULL)

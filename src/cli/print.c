@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "cli/cli.h"
 
@@ -251,7 +252,7 @@ static bool is_terminal(int fd)
 /* Headings alone are coloured. */
 static const char *colour(const char *code)
 {
-	const char *no_color = g_getenv("NO_COLOR");
+	const char *no_color = usher_env_get("NO_COLOR");
 	bool wants_none = no_color != NULL && no_color[0] != '\0';
 	return is_terminal(STDERR_FILENO) && !wants_none ? code : "";
 }

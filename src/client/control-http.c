@@ -318,14 +318,15 @@ static gboolean on_folder(gint fd, GIOCondition condition, gpointer data)
 		struct inotify_event event;
 		char bytes[4096];
 	} buffer;
-	ssize_t length = read(fd, buffer.bytes, sizeof buffer);
+	size_t length = 0;
+	(void) usher_fd_read_some(fd, buffer.bytes, sizeof buffer, &length, NULL);
 	bool is_socket = false;
-	for (ssize_t at = 0; at < length;) {
+	for (size_t at = 0; at < length;) {
 		const struct inotify_event *event = (const void *) (buffer.bytes + at);
 		is_socket = is_socket || is_about_socket(control, event);
 		if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0)
 			control->folder_watch = -1;
-		at += (ssize_t) (sizeof *event + event->len);
+		at += sizeof *event + event->len;
 	}
 	if (is_socket && !control->is_watching) {
 		control->backoff_ms = BACKOFF_FIRST_MS;
