@@ -48,13 +48,42 @@ static int open_device(
 	return usher_fd_steal(&folder);
 }
 
+/* What an errno of the kernel means to this write; ends with 0. */
+typedef struct Meaning {
+	int errnum;
+	const char *text;
+} Meaning;
+
+static void refuse(GError **error, const Meaning *meanings, int errnum)
+{
+	const char *text = "the kernel refuses";
+	const char *name = strerrorname_np(errnum);
+	for (; meanings != NULL && meanings->errnum != 0; meanings++) {
+		if (meanings->errnum == errnum)
+			text = meanings->text;
+	}
+	UsherErrorCode code = errnum == EBUSY         ? USHER_ERROR_BUSY
+		: errnum == EPERM || errnum == EACCES ? USHER_ERROR_DENIED
+						      : USHER_ERROR_HOST;
+	usher_error_set(
+		error, code, "%s: %s (%s)", text, g_strerror(errnum), name != NULL ? name : "?");
+}
+
 /* One write to a kernel attribute. O_TRUNC as the shell's ">": nothing to the kernel, and right for
  * a plain file. */
-static bool write_attribute(int folder, const char *name, const char *text, GError **error)
+static bool write_attribute(
+	int folder, const char *name, const char *text, const Meaning *meanings, GError **error)
 {
-	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW, error);
+	g_autoptr(GError) problem = NULL;
+	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_WRONLY | O_TRUNC | O_NOFOLLOW, &problem);
 	g_autofree char *line = g_strconcat(text, "\n", NULL);
-	return fd >= 0 && usher_fd_write_once(fd, line, strlen(line), error);
+	if (fd >= 0 && usher_fd_write_once(fd, line, strlen(line), &problem))
+		return true;
+	if (usher_error_errnum(problem) != 0)
+		refuse(error, meanings, usher_error_errnum(problem));
+	else
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return false;
 }
 
 static bool write_override(int folder, const char *text, GError **error)
@@ -62,7 +91,7 @@ static bool write_override(int folder, const char *text, GError **error)
 	g_autofree char *before = usher_attr_read(folder, "driver_override");
 	if (g_strcmp0(before, text) == 0)
 		return true;
-	if (!write_attribute(folder, "driver_override", text != NULL ? text : "", error))
+	if (!write_attribute(folder, "driver_override", text != NULL ? text : "", NULL, error))
 		return false;
 	g_autofree char *after = usher_attr_read(folder, "driver_override");
 	if (g_strcmp0(after, text) == 0)
@@ -88,18 +117,6 @@ bool usher_device_override(const UsherTree *tree, int argc, char **argv, GError 
 	return false;
 }
 
-/* What an errno of the kernel means here, where it is not clear by its own text. */
-static void explain(GError **error, const char *busy, const char *invalid, const char *no_device)
-{
-	int errnum = error != NULL ? usher_error_errnum(*error) : 0;
-	const char *meaning = errnum == EBUSY ? busy
-		: errnum == EINVAL            ? invalid
-		: errnum == ENODEV            ? no_device
-					      : NULL;
-	if (meaning != NULL)
-		g_prefix_error(error, "%s: ", meaning);
-}
-
 static int open_driver(const UsherTree *tree, const char *driver, GError **error)
 {
 	g_autofree char *path = g_strconcat(DRIVERS, driver, NULL);
@@ -122,10 +139,12 @@ static bool unbind(
 	g_auto(UsherFd) bus = open_driver(tree, driver, error);
 	if (bus < 0)
 		return false;
-	if (!write_attribute(bus, "unbind", address, error)) {
-		explain(error, NULL, NULL, "it has left the driver meanwhile");
+	static const Meaning meanings[] = {
+		{ ENODEV, "it has left the driver meanwhile" },
+		{ 0 },
+	};
+	if (!write_attribute(bus, "unbind", address, meanings, error))
 		return false;
-	}
 	g_autofree char *after = usher_attr_link_name(folder, "driver");
 	if (after == NULL)
 		return true;
@@ -160,17 +179,20 @@ static bool bind_to(
 	g_auto(UsherFd) bus = open_driver(tree, driver, error);
 	if (bus < 0)
 		return false;
-	bool is_vfio = strcmp(driver, "vfio-pci") == 0;
-	if (!write_attribute(bus, "bind", address, error)) {
-		explain(error,
-			is_vfio ? "it has active virtual functions, or something else has it"
-				: "a guest has its IOMMU group, or something else has it",
-			is_vfio ? "it is in no IOMMU group, or of a kind that vfio-pci does not "
-				  "take"
-				: NULL,
-			"the driver does not match it");
+	static const Meaning of_vfio[] = {
+		{ EBUSY, "it has active virtual functions, or something else has it" },
+		{ EINVAL, "it is in no IOMMU group, or of a kind that vfio-pci does not take" },
+		{ ENODEV, "vfio-pci does not match it without driver_override" },
+		{ 0 },
+	};
+	static const Meaning of_others[] = {
+		{ EBUSY, "a guest has its IOMMU group, or something else has it" },
+		{ ENODEV, "the driver does not match it" },
+		{ 0 },
+	};
+	if (!write_attribute(bus, "bind", address,
+		    strcmp(driver, "vfio-pci") == 0 ? of_vfio : of_others, error))
 		return false;
-	}
 	g_autofree char *after = usher_attr_link_name(folder, "driver");
 	if (g_strcmp0(after, driver) == 0)
 		return true;
