@@ -53,20 +53,79 @@ void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory)
 	}
 }
 
-void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory)
+static void add_need(
+	UsherInventory *inventory, const char *address, const char *why, const char *const *proof)
+{
+	UsherGuardReason *reason = usher_guard_reason_new();
+	reason->device = g_strdup(address);
+	reason->why = g_strdup(why);
+	for (size_t i = 0; proof[i] != NULL; i++)
+		g_ptr_array_add(reason->proof, g_strdup(proof[i]));
+	g_ptr_array_add(reason->proof, g_strdup(address));
+	g_ptr_array_add(inventory->needs, reason);
+}
+
+static char *address_of_link(const UsherTree *tree, const char *folder, const char *name)
+{
+	g_autofree char *path = g_strconcat(folder, "/", name, NULL);
+	g_autofree char *target = usher_tree_link(tree, path);
+	return target != NULL ? usher_pci_path_last(target) : NULL;
+}
+
+static void need_tpm(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, "sys/class/tpm");
 	for (unsigned i = 0; names != NULL && i < names->len; i++) {
-		g_autofree char *path = g_strconcat("sys/class/tpm/", names->pdata[i], NULL);
-		g_autofree char *target = usher_tree_link(tree, path);
-		char *address = target != NULL ? usher_pci_path_last(target) : NULL;
-		if (address == NULL)
-			continue;
-		UsherGuardReason *reason = usher_guard_reason_new();
-		reason->device = address;
-		reason->why = g_strdup("is the host's TPM");
-		g_ptr_array_add(reason->proof, g_strdup(names->pdata[i]));
-		g_ptr_array_add(reason->proof, g_strdup(address));
-		g_ptr_array_add(inventory->needs, reason);
+		g_autofree char *address = address_of_link(tree, "sys/class/tpm", names->pdata[i]);
+		const char *proof[] = { names->pdata[i], NULL };
+		if (address != NULL)
+			add_need(inventory, address, "is the host's TPM", proof);
 	}
+}
+
+static const UsherMount *find_mount_of_type(const UsherInventory *inventory, const char *type)
+{
+	for (unsigned i = 0; i < inventory->mounts->len; i++) {
+		const UsherMount *mount = inventory->mounts->pdata[i];
+		if (strcmp(mount->type, type) == 0)
+			return mount;
+	}
+	return NULL;
+}
+
+/* Where the host is itself a guest: folders of its hypervisor, mounted through a virtio device. Which
+ * of several is not always told, so all of them stay. Virtio 1.2, 5: ids. */
+static void need_shared_folders(const UsherTree *tree, UsherInventory *inventory)
+{
+	static const struct {
+		const char *type;
+		uint32_t id;
+	} kinds[] = { { "9p", 9 }, { "virtiofs", 26 } };
+	static const char devices[] = "sys/bus/virtio/devices";
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, devices);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path = g_strconcat(devices, "/", names->pdata[i], NULL);
+		g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+		g_autofree char *address = address_of_link(tree, devices, names->pdata[i]);
+		uint32_t id;
+		if (folder < 0 || address == NULL ||
+			!usher_attr_read_hex(folder, "device", UINT16_MAX, &id))
+			continue;
+		for (size_t j = 0; j < G_N_ELEMENTS(kinds); j++) {
+			const UsherMount *mount = find_mount_of_type(inventory, kinds[j].type);
+			if (mount == NULL || id != kinds[j].id)
+				continue;
+			g_autofree char *why =
+				g_strdup_printf("brings %s from the hypervisor", mount->target);
+			const char *proof[] = { mount->target, kinds[j].type, names->pdata[i],
+				NULL };
+			add_need(inventory, address, why, proof);
+		}
+	}
+}
+
+void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory)
+{
+	need_tpm(tree, inventory);
+	need_shared_folders(tree, inventory);
 }

@@ -11,5 +11,5 @@ void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory);
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory);
 /* Consoles; after the PCI functions. */
 void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory);
-/* What else hangs on PCI functions and must stay: the TPM. */
+/* What else hangs on PCI functions and must stay: the TPM, folders of a hypervisor; after the mounts. */
 void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory);
