@@ -28,6 +28,7 @@ static const struct {
 	{ "plain-second", GPU " " NIC, "plain" },
 	{ "full", GPU " " AUDIO },
 	{ "i440fx", GPU " " AUDIO " " NIC },
+	{ "i440fx-bare", GPU " " NIC },
 	{ "hostdevs", GPU " " NIC },
 	{ "hostdevs-nvme", NIC " l-aaaaaaaaaa=0000:04:00.0", "hostdevs" },
 	{ "hostdevs-managed", "l-aaaaaaaaaa=0000:02:00.0", "hostdevs" },

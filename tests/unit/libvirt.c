@@ -4,6 +4,7 @@
  * root: what is listed, marked, started and ended, and that events arrive. It has no real devices,
  * so they are only on paper; it knows neither the power button nor taking a device out.
  */
+#include <dlfcn.h>
 #include <string.h>
 
 #include <glib/gstdio.h>
@@ -37,6 +38,19 @@ typedef struct World {
 	unsigned n_changed;
 } World;
 
+/* What a start meets in libvirt; gives what virDomainCreateXML is to answer. */
+typedef virDomainPtr (*Accident)(virConnectPtr libvirt, const char *xml, virDomainPtr started);
+static Accident accident;
+
+/* Stands before libvirt's own in this program. */
+virDomainPtr virDomainCreateXML(virConnectPtr libvirt, const char *xml, unsigned flags)
+{
+	virDomainPtr (*create)(virConnectPtr libvirt, const char *xml, unsigned flags);
+	*(void **) &create = dlsym(RTLD_NEXT, "virDomainCreateXML");
+	virDomainPtr started = create(libvirt, xml, flags);
+	return accident != NULL ? accident(libvirt, xml, started) : started;
+}
+
 static void on_changed(void *data)
 {
 	((World *) data)->n_changed++;
@@ -67,6 +81,7 @@ static void set_up(World *world, const void *data G_GNUC_UNUSED)
 
 static void tear_down(World *world, const void *data G_GNUC_UNUSED)
 {
+	accident = NULL;
 	world->guest->ops->free(world->guest);
 	(void) virDomainFree(world->domain);
 	(void) virConnectClose(world->libvirt);
@@ -109,12 +124,17 @@ static GPtrArray *devices_of(const char *first, const char *second)
 	return devices;
 }
 
-static char *read_definition(virDomainPtr domain)
+static char *read_text(virDomainPtr domain, unsigned flags)
 {
-	char *text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+	char *text = virDomainGetXMLDesc(domain, flags);
 	char *copy = g_strdup(text);
 	free(text);
 	return copy;
+}
+
+static char *read_definition(virDomainPtr domain)
+{
+	return read_text(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 }
 
 static void assert_refused(bool result, GError **error, UsherErrorCode code, const char *part)
@@ -179,7 +199,8 @@ static void test_start(World *world, const void *data G_GNUC_UNUSED)
 
 	g_autofree char *after = read_definition(world->domain);
 	g_assert_cmpstr(after, ==, before);
-	g_assert_nonnull(strstr(after, "s3cret"));
+	g_autofree char *live = read_text(world->domain, VIR_DOMAIN_XML_SECURE);
+	g_assert_nonnull(strstr(live, "s3cret"));
 	g_autoptr(GPtrArray) running = list(world);
 	const UsherGuestInfo *info = find(running, VM);
 	g_assert_cmpuint(info->state, ==, USHER_GUEST_RUNNING);
@@ -192,6 +213,10 @@ static void test_start(World *world, const void *data G_GNUC_UNUSED)
 
 	/* A mark reaches the running definition and the one that stays. */
 	g_assert_true(ops->mark(world->guest, VM, UUID, VM, 1, &error));
+	char *mark = virDomainGetMetadata(world->domain, VIR_DOMAIN_METADATA_ELEMENT,
+		USHER_DOMAIN_MARK_URI, VIR_DOMAIN_AFFECT_LIVE);
+	g_assert_nonnull(mark);
+	free(mark);
 	assert_refused(ops->start(world->guest, VM, UUID, devices, &error), &error,
 		USHER_ERROR_BUSY, "domain win11 is running");
 
@@ -257,6 +282,118 @@ static void test_start_saved(World *world, const void *data G_GNUC_UNUSED)
 	g_assert_cmpint(virDomainManagedSaveRemove(world->domain, 0), ==, 0);
 	g_assert_true(ops->start(world->guest, VM, UUID, devices, &error));
 	g_assert_no_error(error);
+}
+
+/* ---- accidents of a start ---- */
+
+static void define(virConnectPtr libvirt, const char *xml)
+{
+	virDomainPtr domain = virDomainDefineXML(libvirt, xml);
+	g_assert_nonnull(domain);
+	(void) virDomainFree(domain);
+}
+
+static virDomainPtr write_definition(virConnectPtr libvirt, const char *xml, virDomainPtr started)
+{
+	define(libvirt, xml);
+	return started;
+}
+
+static virDomainPtr edit_definition(
+	virConnectPtr libvirt, const char *xml G_GNUC_UNUSED, virDomainPtr started)
+{
+	g_autoptr(GString) edited = g_string_new(definition);
+	g_assert_cmpuint(g_string_replace(edited, "8192", "16384", 1), ==, 1);
+	define(libvirt, edited->str);
+	return started;
+}
+
+static virDomainPtr lose_definition(
+	virConnectPtr libvirt G_GNUC_UNUSED, const char *xml G_GNUC_UNUSED, virDomainPtr started)
+{
+	g_assert_cmpint(virDomainUndefine(started), ==, 0);
+	return started;
+}
+
+static virDomainPtr fail_late(
+	virConnectPtr libvirt, const char *xml G_GNUC_UNUSED, virDomainPtr started)
+{
+	(void) virDomainFree(started);
+	return virDomainLookupByName(libvirt, "nobody"); /* leaves an error behind */
+}
+
+static virDomainPtr fail_changed(virConnectPtr libvirt, const char *xml, virDomainPtr started)
+{
+	define(libvirt, xml);
+	return fail_late(libvirt, xml, started);
+}
+
+/* Somebody else was quicker. */
+static virDomainPtr fail_early(virConnectPtr libvirt, const char *xml, virDomainPtr started)
+{
+	g_assert_cmpint(virDomainDestroy(started), ==, 0);
+	g_assert_cmpint(virDomainCreate(started), ==, 0);
+	return fail_late(libvirt, xml, started);
+}
+
+static virDomainPtr lose_devices(
+	virConnectPtr libvirt G_GNUC_UNUSED, const char *xml G_GNUC_UNUSED, virDomainPtr started)
+{
+	g_assert_cmpint(virDomainDestroy(started), ==, 0);
+	g_assert_cmpint(virDomainCreate(started), ==, 0);
+	return started;
+}
+
+static virDomainPtr go_off(
+	virConnectPtr libvirt G_GNUC_UNUSED, const char *xml G_GNUC_UNUSED, virDomainPtr started)
+{
+	g_assert_cmpint(virDomainDestroy(started), ==, 0);
+	return started;
+}
+
+typedef enum {
+	SAME,
+	EDITED,
+	GONE,
+} Definition;
+
+static const struct {
+	const char *name;
+	Accident accident;
+	const char *sentence; /* NULL: it starts */
+	UsherErrorCode code;
+	bool runs;
+	Definition definition;
+} accidents[] = {
+	{ "written", write_definition, "which is put back", USHER_ERROR_HOST, false, SAME },
+	{ "edited", edit_definition, NULL, 0, true, EDITED },
+	{ "undefined", lose_definition, NULL, 0, true, GONE },
+	{ "failed-late", fail_late, "start domain win11: ", USHER_ERROR_NOT_FOUND, false, SAME },
+	{ "failed-changed", fail_changed, "start domain win11: ", USHER_ERROR_NOT_FOUND, false,
+		SAME },
+	{ "failed-early", fail_early, "start domain win11: ", USHER_ERROR_NOT_FOUND, true, SAME },
+	{ "without-devices", lose_devices, "win11 started without 0000:01:00.0", USHER_ERROR_HOST,
+		false, SAME },
+	{ "went-off", go_off, "domain win11 went off right after", USHER_ERROR_HOST, false, SAME },
+};
+
+static void test_start_accident(World *world, const void *data)
+{
+	size_t row = GPOINTER_TO_SIZE(data);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) devices = devices_of("0000:01:00.0", NULL);
+	g_autofree char *before = read_definition(world->domain);
+	accident = accidents[row].accident;
+	bool started = world->guest->ops->start(world->guest, VM, UUID, devices, &error);
+	if (accidents[row].sentence != NULL)
+		assert_refused(started, &error, accidents[row].code, accidents[row].sentence);
+	else
+		g_assert_true(started);
+	g_assert_cmpint(virDomainIsActive(world->domain), ==, accidents[row].runs ? 1 : 0);
+	g_autofree char *after = read_definition(world->domain);
+	g_assert_true((strcmp(after, before) != 0) == (accidents[row].definition == EDITED));
+	g_assert_cmpint(virDomainIsPersistent(world->domain), ==,
+		accidents[row].definition == GONE ? 0 : 1);
 }
 
 static void test_transient(World *world, const void *data G_GNUC_UNUSED)
@@ -373,6 +510,11 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
 		g_test_add(tests[i].path, World, NULL, set_up, tests[i].func, tear_down);
+	for (size_t i = 0; i < G_N_ELEMENTS(accidents); i++) {
+		g_autofree char *path = g_strconcat("/libvirt/accident/", accidents[i].name, NULL);
+		g_test_add(
+			path, World, GSIZE_TO_POINTER(i), set_up, test_start_accident, tear_down);
+	}
 	g_test_add_func("/libvirt/away", test_away);
 	g_test_add_func("/libvirt/no-uri", test_no_uri);
 	return g_test_run();

@@ -196,8 +196,9 @@ static bool has_room(
 		return true;
 	bool is_pcie = machine == USHER_MACHINE_PCIE;
 	usher_error_set(error, USHER_ERROR_INVALID,
-		"domain %s needs %u free %s for its devices and has %u: %u missing", name, n_wanted,
-		is_pcie ? "PCIe root ports" : "PCI slots", n_free, n_wanted - n_free);
+		"domain %s needs %u free %s%s for its devices and has %u: %u missing", name,
+		n_wanted, is_pcie ? "PCIe root port" : "PCI slot", n_wanted == 1 ? "" : "s", n_free,
+		n_wanted - n_free);
 	if (is_pcie && error != NULL) {
 		g_autofree char *hint = g_strdup_printf("usher vm adopt %s --add-ports", name);
 		usher_error_set_hint(*error, hint);
