@@ -3,8 +3,10 @@
 
 import argparse
 import fcntl
+import glob
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -15,7 +17,7 @@ from session import NO_MACHINE, Ended, Session, Timeout, end_on_signals
 
 REPO = HERE.parent.parent
 TIMED_OUT = 124  # as timeout(1)
-LEFT_BEHIND = ("lab.sock", "qmp.sock", "monitor.sock", "initrd", "qemu.log")
+SESSION_FILES = ("lab.sock", "qmp.sock", "monitor.sock", "initrd", "qemu.log")
 PASSED_ON = ("TERM", "LANG", "NO_COLOR", "COLUMNS")
 
 DESCRIPTION = """\
@@ -101,23 +103,50 @@ def environment():
 
 
 def run_once(options):
-    with tempfile.TemporaryDirectory(prefix="usher-lab-") as folder:
-        with Session(options, pathlib.Path(folder), REPO) as session:
+    remove_leftovers()
+    with tempfile.TemporaryDirectory(prefix="usher-lab-") as name:
+        folder = pathlib.Path(name)
+        with mark(folder), Session(options, folder, REPO) as session:
             session.boot()
             code = session.run(options.command, os.getcwd(), environment())
             session.power_off()
             return code
 
 
+def remove_leftovers():
+    """Folders of runs that were killed before they could remove them."""
+    for name in glob.glob(f"{tempfile.gettempdir()}/usher-lab-*/session"):
+        folder = pathlib.Path(name).parent
+        if folder.owner() == pathlib.Path("/proc/self").owner() and not is_locked(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def mark(folder):
+    """Locks the folder for as long as a machine may come there or is there."""
+    file = open(folder / "session", "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise KitError(f"{folder} has a session already") from None
+    return file
+
+
+def is_locked(folder):
+    try:
+        with open(folder / "session") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def run_session(options):
     folder = pathlib.Path(options.session).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    mark = open(folder / "session", "w")  # locked as long as the machine may come or is there
-    try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise KitError(f"{folder} has a session already") from None
-    for name in LEFT_BEHIND:
+    lock = mark(folder)
+    for name in SESSION_FILES:  # of one that was killed
         (folder / name).unlink(missing_ok=True)
     try:
         with Session(options, folder, REPO) as session:
@@ -125,8 +154,9 @@ def run_session(options):
             session.serve(str(folder / "lab.sock"))
             return 0
     finally:
-        for name in LEFT_BEHIND:
+        for name in (*SESSION_FILES, "session"):
             (folder / name).unlink(missing_ok=True)
+        lock.close()
 
 
 def run_inside(options):
@@ -148,25 +178,24 @@ def find_session(folder):
             return wire.connect(str(folder / "lab.sock"))
         except OSError:
             pass
-        if is_locked(folder / "session"):
+        if is_locked(folder):
             patience = time.monotonic()
         elif time.monotonic() > patience:
             raise KitError(f"no lab session runs in {folder}")
         time.sleep(0.05)
 
 
-def is_locked(path):
-    try:
-        with open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
+def open_missing_streams():
+    """So that no socket of ours gets the number of a stream that the caller closed."""
+    while True:
+        fd = os.open(os.devnull, os.O_RDWR)
+        if fd > 2:
+            os.close(fd)
+            return
 
 
 def main():
+    open_missing_streams()
     options = parse(sys.argv[1:])
     try:
         if options.inside:
