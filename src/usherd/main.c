@@ -127,9 +127,7 @@ static bool serve(const Options *options, UsherStore *store, UsherClock *clock, 
 	if (cluster == NULL)
 		return false;
 	UsherAuth *auth = usher_auth_new(options->admin_group);
-	if (!auth->has_admin_gid)
-		usher_log(USHER_LOG_NOTICE, NULL, "there is no group '%s': only root is admin",
-			options->admin_group);
+	bool only_root = !auth->has_admin_gid;
 	g_autoptr(UsherRouter) router = usher_router_new(cluster, clock, auth);
 	UsherHttpLimits limits = usher_http_default_limits;
 	limits.request_seconds = (unsigned) options->request_seconds;
@@ -142,6 +140,9 @@ static bool serve(const Options *options, UsherStore *store, UsherClock *clock, 
 	usher_log(USHER_LOG_INFO, NULL,
 		"usherd %s listens on %s, store %s at revision %" G_GINT64_FORMAT, USHER_VERSION,
 		options->socket, options->store, usher_cluster_revision(cluster));
+	if (only_root)
+		usher_log(USHER_LOG_NOTICE, NULL, "there is no group '%s': only root is admin",
+			options->admin_group);
 	run_loop();
 	return true;
 }
