@@ -16,7 +16,7 @@
 #define OPEN_US           (10 * G_USEC_PER_SEC) /* how long one waits for another to open */
 #define CLOSE_US          (2 * G_USEC_PER_SEC)
 #define CHANGED_MS        20 /* events come in bunches: one start makes five */
-/* After the socket has appeared libvirtd is not listening yet: again soon, then ever more slowly. */
+/* When the socket appears libvirtd isn't listening yet: again soon, then ever more slowly. */
 #define RETRY_FIRST_MS 100U
 #define RETRY_LAST_MS  30000U
 
@@ -191,7 +191,7 @@ static Link *link_open(UsherConnection *connection)
 	link->libvirt = libvirt;
 	/* Drivers inside this process know neither keepalives nor a lost connection. */
 	(void) virConnectSetKeepAlive(libvirt, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
-	/* Held by the link: a driver without a connection to lose takes the callback, and forgets it. */
+	/* The link holds it: a driver with no connection to lose takes the callback and forgets. */
 	(void) virConnectRegisterCloseCallback(libvirt, on_close, connection_ref(connection), NULL);
 	for (size_t i = 0; i < N_EVENT_KINDS; i++) {
 		link->events[i] =
@@ -304,8 +304,8 @@ static gboolean on_folder_changed(
 	return G_SOURCE_REMOVE;
 }
 
-/* Watches the socket's folder, or as much of its path as exists. It is enough to hear of one change:
- * the next attempt that fails watches again. */
+/* Watches the socket's folder, or as much of its path as exists. It is enough to hear of one
+ * change: the next attempt that fails watches again. */
 static void watch_folder(UsherConnection *connection)
 {
 	if (connection->folder == NULL || connection->inotify_id != 0)

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * The connection to libvirtd: opened when somebody needs it, known to be lost when libvirtd is gone
- * or has not answered keepalives, and brought back when its socket appears again. Opening happens in
- * a thread of its own, so that a libvirtd that hangs holds up nobody for long.
+ * or has not answered keepalives, and brought back when its socket appears again. Opening happens
+ * in a thread of its own, so that a libvirtd that hangs holds up nobody for long.
  */
 #include <glib.h>
 #include <libvirt/libvirt.h>
@@ -16,7 +16,8 @@ G_DEFINE_AUTO_CLEANUP_FREE_FUNC(virConnectPtr, virConnectClose, NULL)
 
 /* Main thread. Opens nothing yet. INVALID: no uri. */
 UsherConnection *usher_connection_new(const char *uri, GError **error);
-/* Main thread. func is not called any more; what runs in workers fails. Waits two seconds at most. */
+/* Main thread, when no worker is in a call any more. func is not called from here on. Waits two
+ * seconds at most. */
 void usher_connection_free(UsherConnection *connection);
 
 /* Main thread. func is called in it after domains changed, after the connection was lost and after

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* One domain of libvirt: finding it, and the questions that more than one of the calls ask. Workers. */
+/* One domain of libvirt: finding it, and the questions that several calls ask. Workers. */
 #include <glib.h>
 #include <libvirt/libvirt.h>
 #include <stdbool.h>

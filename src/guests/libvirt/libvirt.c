@@ -13,7 +13,7 @@
 #define UNPLUG_US (30 * G_USEC_PER_SEC)
 /* An event tells that a device is out; should it get lost, the definition is read again. */
 #define UNPLUG_LOOK_US (2 * G_USEC_PER_SEC)
-/* Longer than the five seconds in which a second press of a PCIe slot's button takes the first back. */
+/* Longer than the five seconds in which a PCIe button's second press takes the first back. */
 #define UNPLUG_ASK_US (8 * G_USEC_PER_SEC)
 #define QEMU_IS_ASKED "in the process of unplug"
 
@@ -130,7 +130,7 @@ static GPtrArray *list_plugged(virDomainPtr domain, const char *lease, GError **
 	return aliases;
 }
 
-/* Asks the guest; libvirt waits a moment itself. That it is out, or asked already, is what we want. */
+/* Asks the guest; libvirt waits a moment itself. Being out or asked already is what we want. */
 static bool ask_out(virDomainPtr domain, const char *alias, GError **error)
 {
 	if (virDomainDetachDeviceAlias(domain, alias, VIR_DOMAIN_AFFECT_LIVE) == 0 ||

@@ -135,8 +135,8 @@ static bool is_as_before(virDomainPtr domain, const char *before, GError **error
 	return false;
 }
 
-/* After a start that failed: what runs with devices of ours would hold them. Others may have started
- * it meanwhile, without. */
+/* After a start that failed: what runs with devices of ours would hold them. Others may have
+ * started it meanwhile, without. */
 static void stop_remains(virDomainPtr domain)
 {
 	bool running;
