@@ -124,11 +124,13 @@ def remove_leftovers():
 def mark(folder):
     """Locks the folder for as long as a machine may come there or is there."""
     file = open(folder / "session", "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise KitError(f"{folder} has a session already") from None
-    return file
+    for _ in range(10):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except OSError:
+            time.sleep(0.02)  # is_locked() of someone else takes no longer
+    raise KitError(f"{folder} has a session already")
 
 
 def is_locked(folder):
