@@ -14,8 +14,8 @@ typedef struct UsherAuth {
 	uint32_t admin_gid;
 } UsherAuth;
 
-/* Members of the group are admins, beside uid 0; a host without that group has only uid 0. May block
- * as long as the name service does: at start only. */
+/* Members of the group are admins, beside uid 0; a host without that group has only uid 0. May
+ * block as long as the name service does: at start only. */
 UsherAuth *usher_auth_new(const char *admin_group);
 void usher_auth_free(UsherAuth *auth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherAuth, usher_auth_free)

@@ -59,11 +59,12 @@ char *usher_call_device(const UsherCall *call);
 UsherHttpResponse *usher_reply_object(const UsherCall *call, UsherObjectKind kind, const char *name,
 	unsigned status, GError **error);
 UsherHttpResponse *usher_reply_json(unsigned status, UsherJsonWriter *writer);
-/* The operation (given) that a write without steps would be: shown by a dry run, never kept. result:
- * a JSON document that the write would answer, or NULL. */
+/* The operation that a write without steps would be: shown by a dry run, never kept. result: a
+ * JSON document that the write would answer, or NULL. */
 UsherHttpResponse *usher_reply_proposal(const UsherCall *call, const char *kind, const char *object,
 	const char *step, const char *result);
-/* 202 and where to look; 200 when it has ended or is only proposed; waits when that is preferred. */
+/* operation is given. 202 and where to look; 200 when it has ended or is only proposed; waits when
+ * that is preferred. */
 UsherHttpResponse *usher_reply_operation(
 	const UsherCall *call, UsherOperation *operation, GError **error);
 /* The operation when it has ended or the time is over; status: of one that has not ended. */

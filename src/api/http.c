@@ -252,7 +252,8 @@ static Connection *connection_of(struct MHD_Connection *mhd)
 	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* The first that MHD tells of a request: its line is there. What it returns is the request's state. */
+/* The first that MHD tells of a request: its line is there. What it returns is the state of the
+ * request. */
 static void *on_request_line(void *data, const char *uri, struct MHD_Connection *mhd)
 {
 	(void) data;

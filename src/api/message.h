@@ -34,11 +34,11 @@ void usher_http_request_set_header(UsherHttpRequest *request, const char *name, 
 /* name in lower case; NULL when it was not sent. */
 const char *usher_http_request_header(const UsherHttpRequest *request, const char *name);
 
-/* A body that goes on. Its maker calls wake (set by whoever sends it) when there is more to read. */
+/* A body that goes on. Its maker calls wake, set by who sends it, when there is more to read. */
 typedef struct UsherStream UsherStream;
 typedef struct UsherStreamOps {
-	/* Appends a bounded piece of what there is, nothing when there is nothing yet; false: what was
-	 * appended is the end. */
+	/* Appends a bounded piece of what there is, nothing when there is nothing yet; false: what
+	 * was appended is the end. */
 	bool (*read)(UsherStream *stream, GString *into);
 	void (*free)(UsherStream *stream);
 } UsherStreamOps;

@@ -153,8 +153,7 @@ static bool does_match(const char *pattern, const GPtrArray *segments, const cha
 	return i == segments->len;
 }
 
-/* A literal path wins over a name in its place by standing in the table's first match: the table has
- * no two patterns of a method that both match, but for those a literal tells apart. */
+/* A literal path wins over a name in its place: /v1/devices/make-resource is no device. */
 static const UsherRoute *find_route(const Target *target, const char *method, const char **names)
 {
 	const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;

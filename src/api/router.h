@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The router: a request's text and who sends it in, an answer out. It knows the routes and the rules
- * that hold for all of them — roles, limits, strict queries, preconditions, errors — and no socket.
- * Main thread.
+ * The router: a request's text and who sends it in, an answer out. It knows the routes and the
+ * rules that hold for all of them — roles, limits, strict queries, preconditions, errors — and no
+ * socket. Main thread.
  */
 #include "api/auth.h"
 #include "api/message.h"

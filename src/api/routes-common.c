@@ -88,7 +88,7 @@ static bool is_query_whole(const UsherCall *call, bool is_watch, GError **error)
 
 static UsherHttpResponse *reply_list(const UsherCall *call, const UsherListQuery *query)
 {
-	/* What is read later than the revision is told again by a watch from it; never the reverse. */
+	/* What is read later than this is told again by a watch from it; never the reverse. */
 	int64_t revision = usher_cluster_revision(call->cluster);
 	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ false);
 	g_autofree char *next = NULL;

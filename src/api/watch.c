@@ -186,8 +186,7 @@ static void tell(
 		write_put(telling->into, kind, revision, object);
 }
 
-/* Revisions are cheap to compare and no fewer than events only when every event is watched: past the
- * limit, count. */
+/* Revisions are cheap to compare, but not all of them are watched: past the limit, count. */
 static bool is_too_far_behind(const Watch *watch)
 {
 	if (!watch->is_synced ||

@@ -84,8 +84,8 @@ struct UsherCli {
 	unsigned widths[USHER_CLI_MAX_COLUMNS]; /* of the table that is being printed */
 };
 
-/* parse.c: argv without the program's name. What could be read of it is in the result even when there
- * is an error, so that the error can be told as it was asked for. */
+/* parse.c: argv without the program's name. What could be read of it is in cli even when there is
+ * an error, so that the error can be told as it was asked for. */
 UsherCli *usher_cli_new(void);
 void usher_cli_free(UsherCli *cli);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherCli, usher_cli_free)
@@ -158,8 +158,8 @@ const UsherJson *usher_cli_member(const UsherJson *object, const char *path);
 /* As a cell: "-" stands for nothing. Given to the caller; NULL: nothing. */
 char *usher_cli_cell(const UsherJson *value);
 
-/* follow.c: asks for something that takes steps and sees it through: the operation that came of it when
- * it is done, or is only proposed, or is not waited for. Printing is the caller's. */
+/* follow.c: asks for something that takes steps and sees it through: the operation that came of
+ * it when it is done, or is only proposed, or is not waited for. Printing is the caller's. */
 UsherJson *usher_cli_operate(
 	UsherCli *cli, const char *path, UsherJsonWriter *body, GError **error);
 UsherJson *usher_cli_follow(UsherCli *cli, const char *id, GError **error);

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-/* What people type who come from elsewhere and what has no silent alias: the way it is done here. */
+/* What people type who come from elsewhere, and how it is done here. */
 static const struct {
 	const char *noun, *verb;
 	const char *instead;

@@ -66,8 +66,8 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
 	return line->fd >= 0 ? line->fd : CURL_SOCKET_BAD;
 }
 
-/* The line is connected and nothing has been sent: not a byte goes to the wrong server. Lines are never
- * used again, so that each has been through here. */
+/* The line is connected and nothing has been sent: not a byte goes to the wrong server. Lines are
+ * never used again, so that each has been through here. */
 static int meet_server(void *data, char *ip, char *local_ip, int port, int local_port)
 {
 	(void) ip;

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 typedef struct UsherCurlLoop UsherCurlLoop;
-/* The transfer has ended and is no longer in the loop. Not called from within curl: everything may be
- * done in it. */
+/* The transfer has ended and is no longer in the loop. Not called from within curl: everything may
+ * be done in it. */
 typedef void (*UsherTransferEnded)(CURL *easy, CURLcode result, void *data);
 
 UsherCurlLoop *usher_curl_loop_new(void);

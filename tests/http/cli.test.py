@@ -62,6 +62,8 @@ class Alone(Bed):
 
     def test_help(self):
         text = self.run_usher("help").stdout
+        with open(f"{os.path.dirname(__file__)}/../../doc/man/usher.1.scd", encoding="utf-8") as file:
+            manual = file.read()
         for noun in ("device", "group", "rule", "vm", "lease", "node", "operation", "event"):
             self.assertIn(f"usher {noun} list", text)
         for line in text.splitlines():
@@ -69,6 +71,7 @@ class Alone(Bed):
                 words = [word for word in match.groups() if word]
                 self.assertIn("usage: usher", self.run_usher(*words, "--help").stdout)
                 self.assertIn("usage: usher", self.run_usher("help", *words).stdout)
+                self.assertIn(f"*usher {' '.join(words)}*", manual)
         self.assertEqual(self.run_usher("help", "vm").stdout, self.run_usher("vm", "--help").stdout)
         self.run_usher("help", "vmm", status=2)
 
