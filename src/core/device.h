@@ -15,8 +15,8 @@ typedef enum {
 
 typedef enum {
 	USHER_DEVICE_UNTRACKED, /* null in JSON: no agent has reported it */
-	USHER_DEVICE_HOST,	/* with its host driver, or with none */
-	USHER_DEVICE_HELD,	/* bound to vfio-pci for guests, given to nobody */
+	USHER_DEVICE_HOST,      /* with its host driver, or with none */
+	USHER_DEVICE_HELD,      /* bound to vfio-pci for guests, given to nobody */
 	USHER_DEVICE_PREPARING,
 	USHER_DEVICE_LEASED,
 	USHER_DEVICE_RETURNING,
@@ -62,7 +62,7 @@ USHER_RECORD_DECLARE(UsherForeign, usher_foreign)
 
 /* What can be done with it. */
 typedef struct UsherPassthrough {
-	char *whole;	    /* "yes", "no" or "after-fix" */
+	char *whole;        /* "yes", "no" or "after-fix" */
 	GPtrArray *vgpu;    /* of char * */
 	GPtrArray *because; /* of char * */
 } UsherPassthrough;
@@ -71,7 +71,7 @@ USHER_RECORD_DECLARE(UsherPassthrough, usher_passthrough)
 /* The driver a device had before usher took it, to be put back. */
 typedef struct UsherWas {
 	char *address;
-	char *driver;	       /* NULL: none */
+	char *driver;          /* NULL: none */
 	char *driver_override; /* NULL: none */
 } UsherWas;
 USHER_RECORD_DECLARE(UsherWas, usher_was)
@@ -91,10 +91,10 @@ typedef struct UsherDevice {
 	char *driver;
 	char *driver_override;
 	bool driver_override_unknown; /* it could not be read: NULL says nothing */
-	int64_t iommu_group; /* USHER_INT_NULL: none */
-	int64_t numa_node;   /* USHER_INT_NULL: none or unknown */
-	char *parent;	       /* the function it hangs below, NULL: on a root bus */
-	GPtrArray *companions; /* addresses */
+	int64_t iommu_group;          /* USHER_INT_NULL: none */
+	int64_t numa_node;            /* USHER_INT_NULL: none or unknown */
+	char *parent;                 /* the function it hangs below, NULL: on a root bus */
+	GPtrArray *companions;        /* addresses */
 	char *physical_function;
 	GPtrArray *virtual_functions; /* addresses in VF order */
 	int64_t sriov_total, sriov_active;
@@ -108,7 +108,7 @@ typedef struct UsherDevice {
 	UsherGuardResult *guard;
 	UsherPassthrough *passthrough;
 	char *reset_methods; /* space separated as the kernel says, NULL: none */
-	UsherWas *was;	     /* of a held device: what `device return` puts back */
+	UsherWas *was;       /* of a held device: what `device return` puts back */
 } UsherDevice;
 USHER_RECORD_DECLARE(UsherDevice, usher_device)
 

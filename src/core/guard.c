@@ -237,29 +237,36 @@ static void collect_mounts(UsherGuard *guard, UsherChain *chain)
 	}
 }
 
-/* A dm, md or bcache device; an NVMe disk of several paths lies on its controllers but is a disk. */
+/* A dm, md or bcache device. An NVMe disk of several paths lies on its controllers but is one. */
 static bool is_volume(const UsherBlock *block)
 {
 	return block->pci == NULL && block->slaves->len > 0 &&
 		!g_str_has_prefix(block->name, "nvme");
 }
 
-/* What is mounted nowhere is still somebody's: members of volumes, and what has a signature. */
+/* Why a block device that nothing is mounted from is still the host's; NULL: it is not. */
+static char *reason_of_block(const UsherBlock *block)
+{
+	if (block->claim != NULL)
+		return g_strdup_printf("has %s, named in %s", block->name, block->claim);
+	if (block->signature != NULL)
+		return g_strdup_printf("has %s on %s", block->signature, block->name);
+	if (is_volume(block))
+		return g_strdup_printf("is part of %s", block->name);
+	return NULL;
+}
+
 static void collect_blocks(UsherGuard *guard, UsherChain *chain)
 {
 	for (unsigned i = 0; i < guard->inventory->blocks->len; i++) {
 		const UsherBlock *block = guard->inventory->blocks->pdata[i];
-		if (g_hash_table_contains(guard->held, block->name))
-			continue;
-		g_autofree char *why = NULL;
-		if (block->signature != NULL)
-			why = g_strdup_printf("has %s on %s", block->signature, block->name);
-		else if (is_volume(block))
-			why = g_strdup_printf("is part of %s", block->name);
-		else
+		g_autofree char *why = g_hash_table_contains(guard->held, block->name)
+			? NULL
+			: reason_of_block(block);
+		if (why == NULL)
 			continue;
 		chain->why = why;
-		if (block->signature != NULL)
+		if (block->claim == NULL && block->signature != NULL)
 			chain_push(chain, block->signature);
 		walk_block(guard, block->name, chain, DEPTH_MAX);
 		chain_pop(chain, 0);
@@ -282,21 +289,29 @@ static bool walk_net(UsherGuard *guard, const char *name, UsherChain *chain, uns
 	return is_found;
 }
 
+static void walk_route(UsherGuard *guard, const UsherRoute *route, UsherChain *chain)
+{
+	bool is_found = walk_net(guard, route->interface, chain, DEPTH_MAX);
+	/* A port inside Open vSwitch: its uplinks stand below the switch, not below the port. */
+	if (!is_found) {
+		chain_push(chain, route->interface);
+		is_found = walk_net(guard, "ovs-system", chain, DEPTH_MAX);
+	}
+	if (!is_found && route->use == NULL)
+		guard->lost = route->interface;
+}
+
 static void collect_routes(UsherGuard *guard, UsherChain *chain)
 {
 	for (unsigned i = 0; i < guard->inventory->routes->len; i++) {
 		const UsherRoute *route = guard->inventory->routes->pdata[i];
-		chain->why = route->is_v6 ? "carries the default route of IPv6"
-					  : "carries the default route";
-		chain_push(chain, route->is_v6 ? "default route of IPv6" : "default route");
-		bool is_found = walk_net(guard, route->interface, chain, DEPTH_MAX);
-		/* A port inside Open vSwitch: its uplinks stand below the switch, not below the port. */
-		if (!is_found) {
-			chain_push(chain, route->interface);
-			is_found = walk_net(guard, "ovs-system", chain, DEPTH_MAX);
-		}
-		if (!is_found)
-			guard->lost = route->interface;
+		const char *text = route->is_v6 ? "default route of IPv6" : "default route";
+		g_autofree char *why = route->use != NULL
+			? g_strdup_printf("carries %s", route->use)
+			: g_strdup_printf("carries the %s", text);
+		chain->why = why;
+		chain_push(chain, route->use != NULL ? route->peer : text);
+		walk_route(guard, route, chain);
 		chain_pop(chain, 0);
 	}
 }

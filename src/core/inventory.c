@@ -18,6 +18,7 @@ void usher_block_free(UsherBlock *block)
 	g_clear_pointer(&block->slaves, g_ptr_array_unref);
 	g_free(block->backing);
 	g_free(block->mapper);
+	g_free(block->claim);
 	g_free(block->signature);
 	g_free(block);
 }
@@ -48,6 +49,8 @@ void usher_route_free(UsherRoute *route)
 	if (route == NULL)
 		return;
 	g_free(route->interface);
+	g_free(route->use);
+	g_free(route->peer);
 	g_free(route);
 }
 

@@ -9,14 +9,15 @@
 
 /* A block device: where it hangs and what lies below it. */
 typedef struct UsherBlock {
-	char *name;	     /* "nvme0n1p2" */
-	char *devno;	     /* "259:2" */
-	char *pci;	     /* address of the nearest PCI function above, NULL: virtual */
-	char *parent;	     /* of a partition: its disk */
-	GPtrArray *slaves;   /* names: dm, md and bcache lie on these */
-	char *backing;	     /* loop: its file */
-	char *mapper;	     /* dm: its name under /dev/mapper */
-	char *signature;     /* file system, LVM, LUKS, … as udev recognised; NULL: none or unknown */
+	char *name;        /* "nvme0n1p2" */
+	char *devno;       /* "259:2" */
+	char *pci;         /* address of the nearest PCI function above, NULL: virtual */
+	char *parent;      /* of a partition: its disk */
+	GPtrArray *slaves; /* names: dm, md and bcache lie on these */
+	char *backing;     /* loop: its file */
+	char *mapper;      /* dm: its name under /dev/mapper */
+	char *claim;       /* "/etc/fstab for /srv": a file of the host names it */
+	char *signature;   /* file system, LVM, … as udev recognised; NULL: none, unknown */
 } UsherBlock;
 
 /* A mounted file system or active swap. */
@@ -30,15 +31,17 @@ typedef struct UsherMount {
 /* A network device. */
 typedef struct UsherNet {
 	char *name;
-	char *pci;	   /* NULL: virtual */
+	char *pci;         /* NULL: virtual */
 	bool is_virtual;   /* the kernel made it; false: hardware, on PCI or elsewhere */
 	GPtrArray *lowers; /* names: what a bond, bridge, VLAN, macvlan… stands on */
 } UsherNet;
 
-/* A default route. */
+/* A default route, or the way to somebody the host must keep talking with. */
 typedef struct UsherRoute {
 	char *interface; /* network device */
 	bool is_v6;
+	char *use;  /* "an SSH session", NULL: it is a default route */
+	char *peer; /* of such a use: the other's address */
 } UsherRoute;
 
 typedef struct UsherInventory {
@@ -50,9 +53,9 @@ typedef struct UsherInventory {
 	GPtrArray *needs; /* of UsherGuardReason: what else the host has of a device, as a TPM */
 	bool has_iommu;
 	bool blocks_known, routes_known; /* false: they could not be read */
-	bool boot_display_known;	 /* false: a VGA device does not say whether it is the one */
-	bool other_console; /* a serial line or another display can serve as console */
-	GPtrArray *notes; /* sentences on what could not be read */
+	bool boot_display_known;         /* false: a VGA device does not say */
+	bool other_console;              /* a serial line or another display can serve as console */
+	GPtrArray *notes;                /* sentences on what could not be read */
 } UsherInventory;
 
 void usher_block_free(UsherBlock *block);

@@ -8,7 +8,7 @@
 typedef struct UsherPciAddr {
 	uint32_t domain; /* wider than 16 bits behind Intel VMD */
 	uint8_t bus;
-	uint8_t slot;	  /* 0 to 31 */
+	uint8_t slot;     /* 0 to 31 */
 	uint8_t function; /* 0 to 7 */
 } UsherPciAddr;
 

@@ -52,7 +52,7 @@ static bool is_controller(const char *name)
 }
 
 /* An NVMe disk that may have several paths hangs below its subsystem, which is virtual and links
- * to the controllers: those become what it lies on. target: "…/nvme-subsystem/nvme-subsys0/nvme0n1" */
+ * to the controllers: those become what it lies on. "…/nvme-subsystem/nvme-subsys0/nvme0n1" */
 static void add_controllers(
 	const UsherTree *tree, const char *target, UsherBlock *disk, UsherInventory *inventory)
 {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "host/pci-path.h"
 
 /* A serial line or a hypervisor's console: "ttyS0", "ttyAMA0", "hvc0". Screens are "tty0", and what
@@ -93,8 +94,8 @@ static const UsherMount *find_mount_of_type(const UsherInventory *inventory, con
 	return NULL;
 }
 
-/* Where the host is itself a guest: folders of its hypervisor, mounted through a virtio device. Which
- * of several is not always told, so all of them stay. Virtio 1.2, 5: ids. */
+/* Where the host is itself a guest: folders of its hypervisor, mounted through a virtio device.
+ * Which of several is not always told, so all of them stay. Virtio 1.2, 5: ids. */
 static void need_shared_folders(const UsherTree *tree, UsherInventory *inventory)
 {
 	static const struct {
@@ -124,8 +125,47 @@ static void need_shared_folders(const UsherTree *tree, UsherInventory *inventory
 	}
 }
 
+/* Escape to D, the keys that no power button or remote control has: what udev's input_id asks. */
+static bool is_keyboard(const UsherTree *tree, const char *input)
+{
+	g_autofree char *path = g_strconcat("sys/class/input/", input, "/capabilities/key", NULL);
+	g_autofree char *text = usher_tree_read(tree, path);
+	if (text == NULL || !g_str_has_prefix(input, "input"))
+		return false;
+	const char *last = strrchr(g_strstrip(text), ' ');
+	uint64_t keys;
+	return usher_text_parse_hex(last != NULL ? last + 1 : text, UINT64_MAX, &keys, NULL) &&
+		(keys & 0xfffffffe) == 0xfffffffe;
+}
+
+/* Where all keyboards hang on one controller and no line leads in, it is the way in. */
+static void need_keyboard(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, "sys/class/input");
+	g_autofree char *only = NULL;
+	const char *input = NULL;
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path = g_strconcat("sys/class/input/", names->pdata[i], NULL);
+		g_autofree char *target = usher_tree_link(tree, path);
+		if (target == NULL || strstr(target, "/virtual/") != NULL ||
+			!is_keyboard(tree, names->pdata[i]))
+			continue;
+		g_autofree char *address = usher_pci_path_last(target);
+		if (address == NULL || (only != NULL && strcmp(only, address) != 0))
+			return;
+		input = names->pdata[i];
+		g_free(only);
+		only = g_steal_pointer(&address);
+	}
+	const char *proof[] = { "keyboard", input, NULL };
+	if (only != NULL && !has_console_line(tree))
+		add_need(inventory, only, "has the last keyboard, and no serial line is a console",
+			proof);
+}
+
 void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory)
 {
+	need_keyboard(tree, inventory);
 	need_tpm(tree, inventory);
 	need_shared_folders(tree, inventory);
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "base/text.h"
 #include "host/pci-path.h"
 
 #define NETS "sys/class/net"
@@ -61,67 +60,6 @@ static void read_master(const UsherTree *tree, const UsherNet *net, const UsherI
 		add_lower(above, net->name);
 }
 
-static void add_route(UsherInventory *inventory, const char *interface, bool is_v6)
-{
-	UsherRoute *route = g_new0(UsherRoute, 1);
-	route->interface = g_strdup(interface);
-	route->is_v6 = is_v6;
-	g_ptr_array_add(inventory->routes, route);
-}
-
-/* Words of a line, empty ones left out; never NULL. */
-static GPtrArray *split_words(const char *line)
-{
-	GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
-	g_auto(GStrv) parts = g_strsplit_set(line, " \t", -1);
-	for (unsigned i = 0; parts[i] != NULL; i++) {
-		if (parts[i][0] != '\0')
-			g_ptr_array_add(words, g_strdup(parts[i]));
-	}
-	return words;
-}
-
-static bool is_usable(const char *flags)
-{
-	uint64_t bits;
-	return usher_text_parse_hex(flags, UINT32_MAX, &bits, NULL) && (bits & ROUTE_UP) != 0 &&
-		(bits & ROUTE_REJECT) == 0;
-}
-
-static bool is_zero(const char *digits)
-{
-	return strspn(digits, "0") == strlen(digits);
-}
-
-/* Iface Destination Gateway Flags RefCnt Use Metric Mask … */
-static bool read_routes_v4(const UsherTree *tree, UsherInventory *inventory)
-{
-	g_autofree char *text = usher_tree_read(tree, "proc/net/route");
-	if (text == NULL)
-		return false;
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (unsigned i = 0; lines[i] != NULL; i++) {
-		g_autoptr(GPtrArray) words = split_words(lines[i]);
-		if (words->len >= 8 && is_zero(words->pdata[1]) && is_zero(words->pdata[7]) &&
-			is_usable(words->pdata[3]))
-			add_route(inventory, words->pdata[0], /* is_v6 */ false);
-	}
-	return true;
-}
-
-/* destination length source length next-hop metric references use flags interface */
-static void read_routes_v6(const UsherTree *tree, UsherInventory *inventory)
-{
-	g_autofree char *text = usher_tree_read(tree, "proc/net/ipv6_route");
-	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
-	for (unsigned i = 0; lines[i] != NULL; i++) {
-		g_autoptr(GPtrArray) words = split_words(lines[i]);
-		if (words->len >= 10 && is_zero(words->pdata[0]) && is_zero(words->pdata[1]) &&
-			is_usable(words->pdata[8]) && strcmp(words->pdata[9], "lo") != 0)
-			add_route(inventory, words->pdata[9], /* is_v6 */ true);
-	}
-}
-
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, NETS);
@@ -129,8 +67,7 @@ void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
 		read_net(tree, names->pdata[i], inventory);
 	for (unsigned i = 0; i < inventory->nets->len; i++)
 		read_master(tree, inventory->nets->pdata[i], inventory);
-	bool has_routes = read_routes_v4(tree, inventory);
-	read_routes_v6(tree, inventory);
+	bool has_routes = usher_scan_routes(tree, inventory);
 	inventory->routes_known = names != NULL && has_routes;
 	if (names == NULL)
 		g_ptr_array_add(inventory->notes, g_strdup("/" NETS " could not be read"));

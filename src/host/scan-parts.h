@@ -7,9 +7,14 @@
 void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory);
 /* Block devices, and what is mounted from them or swaps on them. */
 void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory);
-/* Network devices and default routes. */
+/* What fstab and crypttab say of them; after them. */
+void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory);
+/* Network devices and routes. */
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory);
+/* Default routes, and those to whom the host must keep talking; false: they could not be read. */
+bool usher_scan_routes(const UsherTree *tree, UsherInventory *inventory);
 /* Consoles; after the PCI functions. */
 void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory);
-/* What else hangs on PCI functions and must stay: the TPM, folders of a hypervisor; after the mounts. */
+/* What else hangs on PCI functions and must stay: the TPM, the last keyboard, folders of a
+ * hypervisor; after the mounts. */
 void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory);

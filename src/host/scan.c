@@ -44,6 +44,7 @@ UsherInventory *usher_scan(const char *root, UsherHelper *helper, GError **error
 	UsherInventory *inventory = usher_inventory_new();
 	usher_scan_pci(tree, inventory);
 	usher_scan_blocks(tree, inventory);
+	usher_scan_claims(tree, inventory);
 	usher_scan_nets(tree, inventory);
 	usher_scan_consoles(tree, inventory);
 	usher_scan_needs(tree, inventory);

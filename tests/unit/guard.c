@@ -100,6 +100,12 @@ static const GuardRow rows[] = {
 		"0000:07:00.0 holds /home (/home → /dev/sdb1 → sdb → 0000:07:00.0)" },
 	{ "signature", SATA "block sdc 8:32 pci=0000:07:00.0 has=zfs_member\n", "0000:07:00.0",
 		REFUSED, "0000:07:00.0 has zfs_member on sdc (zfs_member → sdc → 0000:07:00.0)" },
+	{ "claimed", SATA "block sdc 8:32 pci=0000:07:00.0 has=ext4 claim=/etc/fstab\n",
+		"0000:07:00.0", REFUSED,
+		"0000:07:00.0 has sdc, named in /etc/fstab (sdc → 0000:07:00.0)" },
+	{ "claimed-and-mounted",
+		SATA "block sdc 8:32 pci=0000:07:00.0 claim=/etc/fstab\nmount 8:32 /dev/sdc /x\n",
+		"0000:07:00.0", REFUSED, "0000:07:00.0 holds /x (/x → /dev/sdc → 0000:07:00.0)" },
 	{ "nfs", SATA "mount 0:50 server:/export /mnt\n", "0000:07:00.0", FREE, NOT_NEEDED },
 	{ "nvme-of-two-paths",
 		"dev 0000:04:00.0 010802\ndev 0000:05:00.0 010802\nblock nvme0 - pci=0000:04:00.0\n"
@@ -181,6 +187,15 @@ static const GuardRow rows[] = {
 	{ "usb-nic", "dev 0000:00:14.0 0c0330\nnet eth0 pci=0000:00:14.0\nroute eth0\n",
 		"0000:00:14.0", REFUSED,
 		"0000:00:14.0 carries the default route (default route → eth0 → 0000:00:14.0)" },
+	{ "storage-network", NICS "route eth0\nroute eth1 use=NFS peer=10.0.0.5\n", "0000:02:00.0",
+		REFUSED, "0000:02:00.0 carries NFS (10.0.0.5 → eth1 → 0000:02:00.0)" },
+	{ "two-peers-one-reason",
+		NICS "route eth1 use=NFS peer=10.0.0.5\nroute eth1 use=NFS peer=10.0.0.6\n",
+		"0000:02:00.0", REFUSED,
+		"0000:02:00.0 carries NFS (10.0.0.5 → eth1 → 0000:02:00.0)" },
+	{ "a-peer-in-a-container",
+		NICS "net docker0 virtual\nroute docker0 use=NFS peer=172.17.0.2\n", "0000:02:00.0",
+		FREE, NOT_NEEDED },
 	/* display */
 	{ "boot-display", "dev 0000:00:02.0 030000 boot\n", "0000:00:02.0", REFUSED,
 		"0000:00:02.0 is the boot display, and there is no other console (boot_vga → "

@@ -5,9 +5,11 @@
  *
  *   dev 0000:04:00.0 010802 driver=nvme group=5 parent=0000:00:1c.0 pf=… id=d-… vendor=… boot
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
+ *     claim=…, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
  *   net bond0 virtual on=eth0 pci=…
  *   route br0 v6
+ *   route eth0 use=NFS peer=10.0.0.5
  *   need 0000:00:1c.0 is the host's TPM
  *   iommu · console · no-blocks · no-routes · no-boot-display
  *
@@ -70,6 +72,7 @@ static void text_block(UsherInventory *inventory, char **words)
 	block->backing = g_strdup(text_option(words, "file", 0));
 	block->mapper = g_strdup(text_option(words, "mapper", 0));
 	block->signature = g_strdup(text_option(words, "has", 0));
+	block->claim = g_strdup(text_option(words, "claim", 0));
 	block->slaves = g_ptr_array_new_with_free_func(g_free);
 	text_list(words, "on", block->slaves);
 	g_ptr_array_add(inventory->blocks, block);
@@ -101,6 +104,8 @@ static void text_route(UsherInventory *inventory, char **words)
 	UsherRoute *route = g_new0(UsherRoute, 1);
 	route->interface = g_strdup(words[1]);
 	route->is_v6 = text_flag(words, "v6");
+	route->use = g_strdup(text_option(words, "use", 0));
+	route->peer = g_strdup(text_option(words, "peer", 0));
 	g_ptr_array_add(inventory->routes, route);
 }
 

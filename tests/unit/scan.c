@@ -380,6 +380,148 @@ static void test_consoles(void)
 	}
 }
 
+static const char *sentence_of(
+	const UsherInventory *inventory, const char *address, char **out_sentence)
+{
+	g_free(*out_sentence);
+	*out_sentence = usher_guard_explain(find(inventory, address)->guard);
+	return *out_sentence;
+}
+
+static void put_network(const char *root, const char *place, const char *name)
+{
+	g_autofree char *at = put_device(root, place, "8086:10d3:020000");
+	g_autofree char *mtu = g_strconcat(at, "/net/", name, "/mtu", NULL);
+	g_autofree char *link = g_strconcat("sys/class/net/", name, NULL);
+	g_autofree char *target = g_strconcat("../../", at + strlen("sys/"), "/net/", name, NULL);
+	put(root, mtu, "1500\n");
+	put_link(root, link, target);
+}
+
+/* 10.0.1.0/24 over eth1, fd00:1::/64 over eth2; eth0 has the default route. */
+static void test_peers(void)
+{
+	g_autoptr(Folder) root = make_folder();
+	for (unsigned i = 0; i < 5; i++) {
+		g_autofree char *place = g_strdup_printf("0000:00:0%u.0", i + 1);
+		g_autofree char *name = g_strdup_printf("eth%u", i);
+		put_network(root, place, name);
+	}
+	put(root, "proc/net/route",
+		"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+		"eth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+		"eth3\t0000000A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+		"eth1\t0001000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
+	put(root, "proc/net/ipv6_route",
+		"fd000001000000000000000000000000 40 00000000000000000000000000000000 00 "
+		"00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth2\n");
+	put(root, "proc/net/tcp",
+		"  sl  local_address rem_address   st\n"
+		"   0: 0100000A:0016 0701000A:C350 01 0:0 0\n"   /* ssh from 10.0.1.7 */
+		"   1: 0100000A:C351 0900000A:0801 0A 0:0 0\n"   /* NFS, not established */
+		"   2: 0100000A:C351 0900000A:0050 01 0:0 0\n"   /* HTTP */
+		"   3: 0100000A:C351 01010108:0801 01 0:0 0\n"); /* NFS over the default route */
+	put(root, "proc/net/tcp6",
+		"  sl  local_address rem_address   st\n"
+		"   0: 010000FD000000000000000001000000:C353 010000FD000000000000000005000000:0CBC "
+		"01 0:0\n"
+		"   1: 0000000000000000FFFF00000100000A:0016 0000000000000000FFFF00000801000A:C350 "
+		"01 0:0\n");
+	put(root, "sys/class/block/none", "");
+	put(root, "proc/self/mountinfo", "");
+	g_autoptr(UsherInventory) inventory = scan(root);
+	g_autofree char *text = NULL;
+	g_assert_cmpstr(sentence_of(inventory, "0000:00:02.0", &text), ==,
+		"0000:00:02.0 carries an SSH session (10.0.1.7 → eth1 → 0000:00:02.0)");
+	g_assert_cmpstr(
+		sentence_of(inventory, "0000:00:04.0", &text), ==, "the host does not need it");
+	g_assert_cmpstr(
+		sentence_of(inventory, "0000:00:05.0", &text), ==, "the host does not need it");
+	g_assert_cmpstr(sentence_of(inventory, "0000:00:03.0", &text), ==,
+		"0000:00:03.0 carries iSCSI (fd00:1::5 → eth2 → 0000:00:03.0)");
+	g_assert_cmpstr(sentence_of(inventory, "0000:00:01.0", &text), ==,
+		"0000:00:01.0 carries the default route (default route → eth0 → 0000:00:01.0)");
+}
+
+static void test_claims(void)
+{
+	static const struct {
+		const char *file, *text, *claim;
+	} rows[] = {
+		{ "etc/fstab", "# /dev/sda\n\n/dev/sda /srv ext4 noauto 0 0\n",
+			"/etc/fstab for /srv" },
+		{ "etc/fstab", "UUID=ab-cd /srv ext4 defaults 0 2\n", "/etc/fstab for /srv" },
+		{ "etc/fstab", "  LABEL=\"my disk\" none swap sw\n", NULL },
+		{ "etc/fstab", "proc /proc proc defaults\nserver:/x /y nfs\n", NULL },
+		{ "etc/fstab", "/dev/mapper/vg-x /srv ext4\n", NULL },
+		{ "etc/crypttab", "crypt /dev/disk/by-uuid/ab-cd none luks\n",
+			"/etc/crypttab for crypt" },
+		{ "etc/crypttab", "crypt UUID=ff none luks\n", NULL },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(Folder) root = make_folder();
+		put_block(root, "sda", "../../devices/pci0000:00/0000:00:04.0/block/sda", "8:0\n");
+		put_link(root, "dev/disk/by-uuid/ab-cd", "../../sda");
+		put(root, rows[i].file, rows[i].text);
+		g_autoptr(UsherInventory) inventory = scan(root);
+		const UsherBlock *block = inventory->blocks->pdata[0];
+		g_assert_cmpstr(block->claim, ==, rows[i].claim);
+	}
+}
+
+#define KEYBOARD "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe\n"
+
+static void put_input(const char *root, const char *name, const char *place, const char *keys)
+{
+	g_autofree char *link = g_strconcat("sys/class/input/", name, NULL);
+	g_autofree char *target = g_strconcat("../../devices/", place, "/input/", name, NULL);
+	g_autofree char *path =
+		g_strconcat("sys/devices/", place, "/input/", name, "/capabilities/key", NULL);
+	put_link(root, link, target);
+	put(root, path, keys);
+}
+
+static void test_keyboards(void)
+{
+	g_autoptr(Folder) root = make_folder();
+	g_free(put_device(root, "0000:00:14.0", "8086:a36d:0c0330"));
+	put(root, "sys/class/net/none", "");
+	put(root, "sys/class/block/none", "");
+	put(root, "proc/self/mountinfo", "");
+	put(root, "proc/net/route", "Iface\n");
+	put_input(root, "input1", "pci0000:00/0000:00:14.0/usb1", KEYBOARD);
+	put_input(root, "input2", "LNXSYSTM:00/LNXPWRBN:00", "10000000000000 0\n");
+	put_input(root, "input3", "virtual", KEYBOARD);
+	g_autofree char *text = NULL;
+	g_autoptr(UsherInventory) last = scan(root);
+	g_assert_cmpstr(sentence_of(last, "0000:00:14.0", &text), ==,
+		"0000:00:14.0 has the last keyboard, and no serial line is a console (keyboard → "
+		"input1 → "
+		"0000:00:14.0)");
+	put_input(root, "input4", "platform/i8042/serio0", KEYBOARD);
+	g_autoptr(UsherInventory) another = scan(root);
+	g_assert_cmpstr(
+		sentence_of(another, "0000:00:14.0", &text), ==, "the host does not need it");
+}
+
+static void test_needs(void)
+{
+	g_autoptr(Folder) root = make_folder();
+	g_free(put_device(root, "0000:00:08.0", "1af4:1009:000200"));
+	g_free(put_device(root, "0000:00:09.0", "1022:1456:108000"));
+	put_link(root, "sys/bus/virtio/devices/virtio2",
+		"../../../devices/pci0000:00/0000:00:08.0/virtio2");
+	put(root, "sys/devices/pci0000:00/0000:00:08.0/virtio2/device", "0x0009\n");
+	put_link(root, "sys/class/tpm/tpm0", "../../devices/pci0000:00/0000:00:09.0/tpm/tpm0");
+	put(root, "proc/self/mountinfo", "22 1 0:20 / / rw - 9p root rw\n");
+	g_autoptr(UsherInventory) inventory = scan(root);
+	g_autofree char *text = NULL;
+	g_assert_cmpstr(sentence_of(inventory, "0000:00:08.0", &text), ==,
+		"0000:00:08.0 brings / from the hypervisor (/ → 9p → virtio2 → 0000:00:08.0)");
+	g_assert_cmpstr(sentence_of(inventory, "0000:00:09.0", &text), ==,
+		"0000:00:09.0 is the host's TPM (tpm0 → 0000:00:09.0)");
+}
+
 /* No link of a recording leads to what is outside it. */
 static void test_links_out(void)
 {
@@ -490,7 +632,8 @@ static void test_this_machine(void)
 
 static void test_no_recordings(const void *data)
 {
-	g_autofree char *why = g_strdup_printf("there are no recordings in %s", (const char *) data);
+	g_autofree char *why =
+		g_strdup_printf("there are no recordings in %s", (const char *) data);
 	g_test_skip(why);
 }
 
@@ -500,8 +643,8 @@ static void add_recordings(void)
 	g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
 	const char *name;
 	if (dir == NULL)
-		g_test_add_data_func_full("/recording/none", g_steal_pointer(&folder),
-			test_no_recordings, g_free);
+		g_test_add_data_func_full(
+			"/recording/none", g_steal_pointer(&folder), test_no_recordings, g_free);
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
 		if (!g_str_has_suffix(name, ".tar.xz"))
 			continue;
@@ -521,6 +664,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/scan/functions", test_functions);
 	g_test_add_func("/scan/life", test_life);
 	g_test_add_func("/scan/consoles", test_consoles);
+	g_test_add_func("/scan/peers", test_peers);
+	g_test_add_func("/scan/claims", test_claims);
+	g_test_add_func("/scan/keyboards", test_keyboards);
+	g_test_add_func("/scan/needs", test_needs);
 	g_test_add_func("/scan/links-out", test_links_out);
 	g_test_add_func("/scan/no-folder", test_no_folder);
 	g_test_add_func("/scan/this-machine", test_this_machine);

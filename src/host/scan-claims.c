@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/scan-parts.h"
+
+#include <string.h>
+
+static UsherBlock *find_block(const UsherInventory *inventory, const char *name)
+{
+	for (unsigned i = 0; i < inventory->blocks->len; i++) {
+		UsherBlock *block = inventory->blocks->pdata[i];
+		if (strcmp(block->name, name) == 0)
+			return block;
+	}
+	return NULL;
+}
+
+static UsherBlock *find_mapper(const UsherInventory *inventory, const char *name)
+{
+	for (unsigned i = 0; i < inventory->blocks->len; i++) {
+		UsherBlock *block = inventory->blocks->pdata[i];
+		if (g_strcmp0(block->mapper, name) == 0)
+			return block;
+	}
+	return NULL;
+}
+
+/* "UUID=x" is "/dev/disk/by-uuid/x"; what is a path already stays. NULL: no block device. */
+static char *path_of_tag(const char *tag)
+{
+	static const struct {
+		const char *prefix, *folder;
+	} tags[] = {
+		{ "UUID=", "/dev/disk/by-uuid/" },
+		{ "LABEL=", "/dev/disk/by-label/" },
+		{ "PARTUUID=", "/dev/disk/by-partuuid/" },
+		{ "PARTLABEL=", "/dev/disk/by-partlabel/" },
+		{ "ID=", "/dev/disk/by-id/" },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(tags); i++) {
+		if (!g_str_has_prefix(tag, tags[i].prefix))
+			continue;
+		g_autofree char *value = g_strdup(tag + strlen(tags[i].prefix));
+		g_strdelimit(value, "\"", ' ');
+		return g_strconcat(tags[i].folder, g_strstrip(value), NULL);
+	}
+	return g_str_has_prefix(tag, "/dev/") ? g_strdup(tag) : NULL;
+}
+
+static UsherBlock *resolve(const UsherTree *tree, const char *tag, const UsherInventory *inventory)
+{
+	g_autofree char *path = path_of_tag(tag);
+	if (path == NULL)
+		return NULL;
+	g_autofree char *name = g_path_get_basename(path);
+	if (g_str_has_prefix(path, "/dev/mapper/"))
+		return find_mapper(inventory, name);
+	g_autofree char *target = usher_tree_link(tree, path + 1);
+	g_autofree char *target_name = target != NULL ? g_path_get_basename(target) : NULL;
+	return find_block(inventory, target_name != NULL ? target_name : name);
+}
+
+/* Both files have a line for each, of words: fstab names the device first and then the place,
+ * crypttab the name first and then the device. */
+static void read_claims(
+	const UsherTree *tree, const char *path, bool is_name_first, UsherInventory *inventory)
+{
+	g_autofree char *text = usher_tree_read(tree, path);
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	for (unsigned i = 0; lines[i] != NULL; i++) {
+		g_auto(GStrv) words = NULL;
+		if (g_strstrip(lines[i])[0] == '#' ||
+			!g_shell_parse_argv(lines[i], NULL, &words, NULL) ||
+			g_strv_length(words) < 2)
+			continue;
+		UsherBlock *block = resolve(tree, words[is_name_first ? 1 : 0], inventory);
+		if (block != NULL && block->claim == NULL)
+			block->claim =
+				g_strdup_printf("/%s for %s", path, words[is_name_first ? 0 : 1]);
+	}
+}
+
+void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory)
+{
+	read_claims(tree, "etc/fstab", /* is_name_first */ false, inventory);
+	read_claims(tree, "etc/crypttab", /* is_name_first */ true, inventory);
+}
