@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A program run to its end or to a deadline: spawned, never forked from a process with threads, with
- * an empty environment, no descriptor but its output, and in a session of its own. Any thread.
+ * A program run to its end or to a deadline: spawned, never forked from a process with threads;
+ * with an empty environment, no descriptor but its output, and a session of its own. Any thread.
  */
 #include <glib.h>
 #include <signal.h>

@@ -135,7 +135,7 @@ static Job *lane_next(Lane *lane)
 	int64_t end = g_get_monotonic_time() + IDLE_US;
 	while (g_queue_is_empty(&lane->jobs)) {
 		if (lane->lanes->is_closed ||
-		    !g_cond_wait_until(&lane->has_job, &lane->lanes->lock, end))
+			!g_cond_wait_until(&lane->has_job, &lane->lanes->lock, end))
 			break;
 	}
 	Job *job = g_queue_pop_head(&lane->jobs);
@@ -174,7 +174,8 @@ static Lane *lane_new(Lanes *lanes, const char *name)
 	return lane;
 }
 
-static void work(UsherClock *clock, const char *name, UsherClockFunc func, UsherClockFunc done, void *data)
+static void work(
+	UsherClock *clock, const char *name, UsherClockFunc func, UsherClockFunc done, void *data)
 {
 	Lanes *lanes = ((UsherClockReal *) (void *) clock)->lanes;
 	Job *job = g_new(Job, 1);

@@ -145,14 +145,11 @@ void usher_helper_free(UsherHelper *helper)
 
 char *usher_helper_find(void)
 {
-	static const char *const places[] = { "", "../usher-helper", "src/usher-helper" };
 	g_autofree char *self = usher_link_read(AT_FDCWD, "/proc/self/exe", NULL);
 	g_autofree char *folder = self != NULL ? g_path_get_dirname(self) : NULL;
-	for (size_t i = 0; folder != NULL && i < G_N_ELEMENTS(places); i++) {
-		g_autofree char *path = g_build_filename(folder, places[i], PROGRAM, NULL);
-		if (access(path, X_OK) == 0 && g_file_test(path, G_FILE_TEST_IS_REGULAR))
-			return g_steal_pointer(&path);
-	}
+	g_autofree char *beside = folder != NULL ? g_build_filename(folder, PROGRAM, NULL) : NULL;
+	if (beside != NULL && access(beside, X_OK) == 0)
+		return g_steal_pointer(&beside);
 	return access(USHER_LIBEXEC "/" PROGRAM, X_OK) == 0 ? g_strdup(USHER_LIBEXEC "/" PROGRAM)
 							    : NULL;
 }

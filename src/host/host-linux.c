@@ -48,7 +48,8 @@ static bool apply(UsherHost *host, const UsherStep *step, int64_t timeout_us, GE
 	}
 	const char *text = step->driver != NULL ? step->driver : "--none";
 	const char *of_module[] = { commands[step->kind], text, NULL };
-	const char *of_device[] = { commands[step->kind], step->address, step->identity, text, NULL };
+	const char *of_device[] = { commands[step->kind], step->address, step->identity, text,
+		NULL };
 	if (step->kind == USHER_STEP_LOAD_MODULE)
 		return usher_helper_run(self->helper, NULL, of_module, timeout_us, error);
 	g_assert(step->address != NULL && step->identity != NULL);

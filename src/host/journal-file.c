@@ -16,7 +16,7 @@ typedef struct UsherJournalFile {
 	UsherJournal base;
 	char *path;
 	int fd;
-	off_t length;	/* of what is known to be whole lines */
+	off_t length;   /* of what is known to be whole lines */
 	bool is_broken; /* a failed append left something that could not be cut off */
 } UsherJournalFile;
 
@@ -90,8 +90,8 @@ static GPtrArray *read_lines(UsherJournal *journal, GError **error)
 /* Opens the file anew and cuts what is after its last newline. */
 static bool reopen(UsherJournalFile *self, GError **error)
 {
-	g_auto(UsherFd) fd = usher_fd_create(AT_FDCWD, self->path,
-					     O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, MODE, error);
+	g_auto(UsherFd) fd = usher_fd_create(
+		AT_FDCWD, self->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, MODE, error);
 	struct stat status;
 	if (fd < 0)
 		return false;
@@ -119,7 +119,8 @@ static bool replace(UsherJournal *journal, const GPtrArray *lines, GError **erro
 		g_assert(strchr(lines->pdata[i], '\n') == NULL);
 		g_string_append_printf(text, "%s\n", (const char *) lines->pdata[i]);
 	}
-	return usher_file_replace(self->path, text->str, text->len, MODE, error) && reopen(self, error);
+	return usher_file_replace(self->path, text->str, text->len, MODE, error) &&
+		reopen(self, error);
 }
 
 static void free_journal(UsherJournal *journal)

@@ -45,8 +45,7 @@ static char *join_addresses(const UsherTree *tree)
 char *usher_machine_id(const UsherTree *tree)
 {
 	g_autofree char *own = read_line(tree, "etc/machine-id");
-	if (own != NULL && strlen(own) == ID_DIGITS &&
-	    strspn(own, "0123456789abcdef") == ID_DIGITS)
+	if (own != NULL && strlen(own) == ID_DIGITS && strspn(own, "0123456789abcdef") == ID_DIGITS)
 		return g_steal_pointer(&own);
 	g_autofree char *source = read_line(tree, "sys/class/dmi/id/product_uuid");
 	if (source == NULL)

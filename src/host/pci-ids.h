@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Who is at a PCI address, read through its opened folder in sysfs without taking the device's lock:
- * from configuration space, or from attribute files where that has no answer.
+ * Who is at a PCI address, read through its opened folder in sysfs without taking the device's
+ * lock: from configuration space, or from attribute files where that has no answer.
  */
 #include <glib.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The PCI functions named in a path of sysfs: "../../devices/pci0000:00/0000:00:02.0/0000:01:00.0/…".
+ * The PCI functions in a path of sysfs: "../../devices/pci0000:00/0000:00:02.0/0000:01:00.0/…".
  * Text only.
  */
 #include <glib.h>

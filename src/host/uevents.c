@@ -58,8 +58,8 @@ static bool open_monitor(UsherUevents *uevents)
 	if (uevents->monitor == NULL)
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(subsystems); i++) {
-		if (udev_monitor_filter_add_match_subsystem_devtype(uevents->monitor, subsystems[i],
-								    NULL) < 0)
+		if (udev_monitor_filter_add_match_subsystem_devtype(
+			    uevents->monitor, subsystems[i], NULL) < 0)
 			return false;
 	}
 	return udev_monitor_enable_receiving(uevents->monitor) >= 0;
@@ -71,7 +71,7 @@ UsherUevents *usher_uevents_new(UsherUeventsFunc func, void *data, GError **erro
 	uevents->func = func;
 	uevents->data = data;
 	if (!open_monitor(uevents)) {
-		usher_error_set(error, USHER_ERROR_HOST, "the kernel's events could not be listened to");
+		usher_error_set(error, USHER_ERROR_HOST, "cannot listen to the kernel's events");
 		return NULL;
 	}
 	uevents->source = g_unix_fd_source_new(udev_monitor_get_fd(uevents->monitor), G_IO_IN);

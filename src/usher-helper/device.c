@@ -165,7 +165,7 @@ bool usher_device_unbind(const UsherTree *tree, int argc, char **argv, GError **
 	return false;
 }
 
-/* The driver's own "bind" and not "drivers_probe": that one answers EINVAL whatever the driver said. */
+/* The driver's own "bind" and not "drivers_probe", which answers EINVAL whatever it said. */
 static bool bind_to(
 	const UsherTree *tree, int folder, const char *address, const char *driver, GError **error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * usher-helper [--root DIR] COMMAND…: does one thing to the kernel, says in one line of JSON what
- * became of it, and exits: 0 done, 1 refused or failed, 2 wrong usage. It decides nothing: the guard,
- * the order and the deadline are those of whoever spawns it.
+ * became of it, and exits: 0 done, 1 refused or failed, 2 wrong usage. It decides nothing: guard,
+ * order and deadline are those of whoever spawns it.
  */
 #include <stdio.h>
 #include <stdlib.h>

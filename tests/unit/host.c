@@ -142,7 +142,7 @@ static void set_driver(const Tree *tree, const char *driver)
 	g_assert_cmpint(symlink(target, link), ==, 0);
 }
 
-/* A plain tree does not bind: what is seen is what is asked of it, and that it is looked at after. */
+/* A plain tree does not bind: what is seen is what is asked, and that it is looked at after. */
 static void test_binding(void)
 {
 	static const struct {
