@@ -102,6 +102,11 @@ GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *
 		const UsherDevice *device = find(seen, addresses->pdata[i], error);
 		if (device == NULL)
 			return NULL;
+		if (device->driver_override_unknown) {
+			usher_error_set(error, USHER_ERROR_UNAVAILABLE,
+					"what driver_override %s has could not be read", device->address);
+			return NULL;
+		}
 		UsherWas *one = usher_was_new();
 		one->address = g_strdup(device->address);
 		one->driver = g_strdup(device->driver);
@@ -158,10 +163,16 @@ bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrAr
 	return true;
 }
 
+/* What could not be read is not what it was. */
+static bool has_override_of(const UsherDevice *device, const UsherWas *was)
+{
+	return !device->driver_override_unknown &&
+	       g_strcmp0(device->driver_override, was->driver_override) == 0;
+}
+
 static bool is_home(const UsherDevice *device, const UsherWas *was)
 {
-	return g_strcmp0(device->driver, was->driver) == 0 &&
-	       g_strcmp0(device->driver_override, was->driver_override) == 0;
+	return g_strcmp0(device->driver, was->driver) == 0 && has_override_of(device, was);
 }
 
 static void give_back_device(const UsherDevice *device, const UsherWas *was, GPtrArray *steps)
@@ -169,7 +180,7 @@ static void give_back_device(const UsherDevice *device, const UsherWas *was, GPt
 	bool changes_driver = g_strcmp0(device->driver, was->driver) != 0;
 	if (changes_driver && device->driver != NULL)
 		add_step(steps, USHER_STEP_UNBIND, device, device->driver, /* takes */ false);
-	if (g_strcmp0(device->driver_override, was->driver_override) != 0)
+	if (!has_override_of(device, was))
 		add_step(steps, USHER_STEP_SET_OVERRIDE, device, was->driver_override, /* takes */ false);
 	if (changes_driver && was->driver != NULL)
 		add_step(steps, USHER_STEP_BIND, device, was->driver, /* takes */ false);

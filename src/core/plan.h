@@ -43,7 +43,8 @@ char *usher_step_print(const UsherStep *step);
 /* vendor:device:class of a device, as steps carry it. */
 char *usher_device_identity(const UsherDevice *device);
 
-/* What each of the lease's devices has now, for lease->was. NOT_FOUND when one is gone. */
+/* What each of the lease's devices has now, for lease->was. NOT_FOUND when one is gone, UNAVAILABLE
+ * when one does not tell. */
 GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *lease, GError **error);
 /* Host steps that bind the lease's devices to vfio-pci; none when they are already. */
 bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error);
