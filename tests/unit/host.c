@@ -310,6 +310,7 @@ static void test_host(void)
 	g_assert_no_error(error);
 	g_autoptr(UsherInventory) inventory = host->ops->look(host, &error);
 	g_assert_no_error(error);
+	g_assert_nonnull(inventory);
 	g_assert_cmpuint(strlen(host->ops->boot_id(host)), ==, 36);
 	g_assert_cmpuint(strlen(host->ops->machine_id(host)), ==, 32);
 	UsherStep step = { .kind = USHER_STEP_BIND,
