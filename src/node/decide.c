@@ -92,9 +92,13 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 		*out_wait = g_strdup("the hypervisor does not answer whether the guest has the devices");
 		return USHER_DECIDE_WAIT;
 	}
-	/* It got there after all: what runs is not torn down. */
-	if (usher_guest_is_on(guest) && situation->n_cases > 0 && has_all(situation, guest))
-		return USHER_DECIDE_DONE;
+	if (usher_guest_is_on(guest) && situation->n_cases > 0 && has_all(situation, guest)) {
+		/* It got there after all: what runs is not torn down. What has never run is. */
+		if (guest->state == USHER_GUEST_RUNNING)
+			return USHER_DECIDE_DONE;
+		add_guest_step(situation, steps, USHER_STEP_GUEST_POWER_OFF);
+		return USHER_DECIDE_STEPS;
+	}
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_UNDONE;
 }
 
@@ -144,7 +148,14 @@ static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *st
 		return fail_without_guest(situation, error);
 	if (!usher_guest_is_on(guest))
 		return start_off(situation, guest, steps, error);
-	return has_all(situation, guest) ? USHER_DECIDE_DONE : refuse_running(situation, error);
+	if (!has_all(situation, guest))
+		return refuse_running(situation, error);
+	if (guest->state == USHER_GUEST_RUNNING)
+		return USHER_DECIDE_DONE;
+	/* A hypervisor that was killed in the middle of a start leaves it so for good. */
+	*out_wait = g_strdup_printf("%s does not run yet: it is %s", guest->name,
+				    usher_guest_state_name(guest->state));
+	return USHER_DECIDE_WAIT;
 }
 
 static UsherDecision stop_running(const UsherSituation *situation, GPtrArray *steps, char **out_wait,
