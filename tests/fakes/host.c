@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "fakes/events.h"
 
 /* How long a write hangs that a fault made hang. */
 #define HANG_US (25 * G_TIME_SPAN_SECOND)
 
 typedef struct FakeDevice {
 	char *address, *ids, *native;
+	char *boot_driver, *boot_override; /* what it has after a boot */
 	char *driver, *override;
-	char *user; /* the guest that has it open */
+	char *user;         /* the guest that has it open */
+	bool user_is_known; /* the hypervisor has told that it has it */
 	int64_t iommu_group;
 	UsherStep *pending; /* a write that has not come back; done when it does */
 } FakeDevice;
@@ -23,11 +26,11 @@ struct FakeHost {
 	FakeFaults *faults;
 	GPtrArray *devices; /* of FakeDevice, sorted by address */
 	GHashTable *loaded; /* modules */
-	char *root;	    /* address */
+	char *root;         /* address */
 	unsigned boots;
 	char boot_id[16];
-	UsherHostChanged changed;
-	void *changed_data;
+	FakeEvents events;
+	char *violation;
 };
 
 static void device_free(void *data)
@@ -36,6 +39,8 @@ static void device_free(void *data)
 	g_free(device->address);
 	g_free(device->ids);
 	g_free(device->native);
+	g_free(device->boot_driver);
+	g_free(device->boot_override);
 	g_free(device->driver);
 	g_free(device->override);
 	g_free(device->user);
@@ -55,8 +60,28 @@ static FakeDevice *find(FakeHost *fake, const char *address)
 
 void fake_host_event(FakeHost *fake)
 {
-	if (fake->changed != NULL)
-		fake->changed(fake->changed_data);
+	fake_events_tell(&fake->events);
+}
+
+void fake_host_disturb_events(FakeHost *fake, unsigned one_in)
+{
+	fake_events_disturb(&fake->events, one_in);
+}
+
+const char *fake_host_violation(FakeHost *fake)
+{
+	return fake->violation;
+}
+
+static void violate(FakeHost *fake, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void violate(FakeHost *fake, const char *format, ...)
+{
+	if (fake->violation != NULL)
+		return;
+	va_list args;
+	va_start(args, format);
+	fake->violation = g_strdup_vprintf(format, args);
+	va_end(args);
 }
 
 /* ---- the kernel ---- */
@@ -69,7 +94,8 @@ static bool is_loaded(FakeHost *fake, const char *driver)
 static int kernel_probe(FakeHost *fake, FakeDevice *device)
 {
 	const char *driver = device->override != NULL ? device->override : device->native;
-	bool is_known = driver != NULL && (g_strcmp0(driver, device->native) == 0 || strcmp(driver, "vfio-pci") == 0);
+	bool is_known = driver != NULL &&
+		(g_strcmp0(driver, device->native) == 0 || strcmp(driver, "vfio-pci") == 0);
 	if (device->driver == NULL && is_known && is_loaded(fake, driver))
 		device->driver = g_strdup(driver);
 	return 0;
@@ -113,7 +139,7 @@ static bool group_is_viable(FakeHost *fake, int64_t group)
 	for (unsigned i = 0; i < fake->devices->len; i++) {
 		const FakeDevice *device = fake->devices->pdata[i];
 		if (device->iommu_group == group && device->driver != NULL &&
-		    strcmp(device->driver, "vfio-pci") != 0)
+			strcmp(device->driver, "vfio-pci") != 0)
 			return false;
 	}
 	return true;
@@ -128,12 +154,23 @@ int fake_host_open(FakeHost *fake, const char *address, const char *user)
 		return EBUSY;
 	for (unsigned i = 0; i < fake->devices->len; i++) {
 		const FakeDevice *other = fake->devices->pdata[i];
-		if (other->iommu_group == device->iommu_group && other->user != NULL && strcmp(other->user, user) != 0)
+		if (other->iommu_group == device->iommu_group && other->user != NULL &&
+			strcmp(other->user, user) != 0)
 			return EBUSY;
 	}
+	if (device->pending != NULL)
+		violate(fake, "%s opens %s, which has a write on its way", user, address);
 	g_free(device->user);
 	device->user = g_strdup(user);
+	device->user_is_known = false;
 	return 0;
+}
+
+void fake_host_note_user(FakeHost *fake, const char *address)
+{
+	FakeDevice *device = find(fake, address);
+	if (device != NULL)
+		device->user_is_known = device->user != NULL;
 }
 
 static void come_back(FakeHost *fake, FakeDevice *device)
@@ -198,6 +235,8 @@ static void begin_hang(FakeHost *fake, FakeDevice *device, const UsherStep *step
 static bool write_step(FakeHost *fake, FakeDevice *device, const UsherStep *step, GError **error)
 {
 	g_autofree char *text = usher_step_print(step);
+	if (device->user != NULL && device->user_is_known)
+		violate(fake, "%s, while %s is known to have it", text, device->user);
 	if (step->kind == USHER_STEP_UNBIND && device->user != NULL) {
 		begin_hang(fake, device, step);
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: it has not come back", text);
@@ -210,8 +249,8 @@ static bool write_step(FakeHost *fake, FakeDevice *device, const UsherStep *step
 	}
 	if (is_true(device, step))
 		return true;
-	usher_error_set(error, USHER_ERROR_HOST, "%s: the kernel took it, and it is bound to %s", text,
-			device->driver != NULL ? device->driver : "no driver");
+	usher_error_set(error, USHER_ERROR_HOST, "%s: the kernel took it, and it is bound to %s",
+		text, device->driver != NULL ? device->driver : "no driver");
 	return false;
 }
 
@@ -219,19 +258,22 @@ static bool apply_to_device(FakeHost *fake, const UsherStep *step, FakeCall call
 {
 	FakeDevice *device = find(fake, step->address);
 	if (device == NULL) {
-		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device %s", step->address);
+		usher_error_set(
+			error, USHER_ERROR_NOT_FOUND, "there is no device %s", step->address);
 		return false;
 	}
 	if (step->identity != NULL && strcmp(device->ids, step->identity) != 0) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is %s, not %s", step->address, device->ids,
-				step->identity);
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is %s, not %s", step->address,
+			device->ids, step->identity);
 		return false;
 	}
 	if (device->pending != NULL) {
-		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: a write to it has not come back",
-				step->address);
+		usher_error_set(error, USHER_ERROR_UNAVAILABLE,
+			"%s: a write to it has not come back", step->address);
 		return false;
 	}
+	if (!is_true(device, step))
+		fake_faults_tell(fake->faults, usher_step_kind_name(step->kind), step->address);
 	if (call == FAKE_CALL_DO_LATE) {
 		begin_hang(fake, device, step);
 		return false;
@@ -340,8 +382,8 @@ static const char *fake_machine_id(UsherHost *host)
 static void fake_watch(UsherHost *host, UsherHostChanged func, void *data)
 {
 	FakeHost *fake = (FakeHost *) host;
-	fake->changed = func;
-	fake->changed_data = data;
+	fake->events.func = func;
+	fake->events.data = data;
 }
 
 static void fake_free(UsherHost *host)
@@ -368,6 +410,7 @@ FakeHost *fake_host_new(UsherClock *clock, FakeFaults *faults)
 	fake->port.ops = &ops;
 	fake->clock = clock;
 	fake->faults = faults;
+	fake->events.clock = clock;
 	fake->devices = g_ptr_array_new_with_free_func(device_free);
 	fake->loaded = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	fake_host_reboot(fake);
@@ -379,6 +422,7 @@ void fake_host_free(FakeHost *fake)
 	g_ptr_array_unref(fake->devices);
 	g_hash_table_unref(fake->loaded);
 	g_free(fake->root);
+	g_free(fake->violation);
 	g_free(fake);
 }
 
@@ -394,16 +438,34 @@ static int compare_devices(const void *one, const void *other)
 }
 
 void fake_host_add(FakeHost *fake, const char *address, const char *ids, const char *native,
-		   int64_t iommu_group)
+	int64_t iommu_group)
 {
 	FakeDevice *device = g_new0(FakeDevice, 1);
 	device->address = g_strdup(address);
 	device->ids = g_strdup(ids);
 	device->native = g_strdup(native);
+	device->boot_driver = g_strdup(native);
 	device->driver = g_strdup(native);
 	device->iommu_group = iommu_group;
 	g_ptr_array_add(fake->devices, device);
 	g_ptr_array_sort(fake->devices, compare_devices);
+	fake_host_event(fake);
+}
+
+void fake_host_set_home(
+	FakeHost *fake, const char *address, const char *driver, const char *override)
+{
+	FakeDevice *device = find(fake, address);
+	g_free(device->boot_driver);
+	device->boot_driver = g_strdup(driver);
+	g_free(device->driver);
+	device->driver = g_strdup(driver);
+	if (g_strcmp0(driver, "vfio-pci") == 0)
+		g_hash_table_add(fake->loaded, g_strdup(driver));
+	g_free(device->boot_override);
+	device->boot_override = g_strdup(override);
+	g_free(device->override);
+	device->override = g_strdup(override);
 	fake_host_event(fake);
 }
 
@@ -420,8 +482,11 @@ void fake_host_reboot(FakeHost *fake)
 	for (unsigned i = 0; i < fake->devices->len; i++) {
 		FakeDevice *device = fake->devices->pdata[i];
 		g_free(device->driver);
-		device->driver = g_strdup(device->native);
-		g_clear_pointer(&device->override, g_free);
+		device->driver = g_strdup(device->boot_driver);
+		if (g_strcmp0(device->driver, "vfio-pci") == 0)
+			g_hash_table_add(fake->loaded, g_strdup(device->driver));
+		g_free(device->override);
+		device->override = g_strdup(device->boot_override);
 		g_clear_pointer(&device->user, g_free);
 		g_clear_pointer(&device->pending, usher_step_free);
 	}
@@ -433,19 +498,29 @@ void fake_host_mount_root(FakeHost *fake, const char *address)
 	fake->root = g_strdup(address);
 }
 
+bool fake_host_has(FakeHost *fake, const char *address)
+{
+	return find(fake, address) != NULL;
+}
+
 const char *fake_host_driver(FakeHost *fake, const char *address)
 {
-	return find(fake, address)->driver;
+	const FakeDevice *device = find(fake, address);
+	return device != NULL ? device->driver : NULL;
 }
 
 const char *fake_host_override(FakeHost *fake, const char *address)
 {
-	return find(fake, address)->override;
+	const FakeDevice *device = find(fake, address);
+	return device != NULL ? device->override : NULL;
 }
 
-const char *fake_host_native(FakeHost *fake, const char *address)
+bool fake_host_is_home(FakeHost *fake, const char *address)
 {
-	return find(fake, address)->native;
+	const FakeDevice *device = find(fake, address);
+	return device == NULL ||
+		(g_strcmp0(device->driver, device->boot_driver) == 0 &&
+			g_strcmp0(device->override, device->boot_override) == 0);
 }
 
 GPtrArray *fake_host_addresses(FakeHost *fake)

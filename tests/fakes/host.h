@@ -30,22 +30,33 @@ UsherHost *fake_host_port(FakeHost *fake);
 /* Adds a device bound to native (the driver that knows its id; NULL: none does). iommu_group −1: it
  * has none. ids: "8086:10d3:020000". */
 void fake_host_add(FakeHost *fake, const char *address, const char *ids, const char *native,
-		   int64_t iommu_group);
+	int64_t iommu_group);
 void fake_host_remove(FakeHost *fake, const char *address);
-/* Another boot: everything is bound to its native driver, no override, nothing open or in flight. */
+/* What it has now and after each boot: a host whose configuration binds it to vfio-pci, say. */
+void fake_host_set_home(
+	FakeHost *fake, const char *address, const char *driver, const char *override);
+/* Another boot: every device has what it had when it was added, nothing is open or in flight. */
 void fake_host_reboot(FakeHost *fake);
 /* The root file system lies on the device. */
 void fake_host_mount_root(FakeHost *fake, const char *address);
-/* Its driver and override, NULL: none. */
+bool fake_host_has(FakeHost *fake, const char *address);
+/* Its driver and override, NULL: none, or no such device. */
 const char *fake_host_driver(FakeHost *fake, const char *address);
 const char *fake_host_override(FakeHost *fake, const char *address);
-const char *fake_host_native(FakeHost *fake, const char *address);
+/* It has the driver and override that it has after a boot, or is not there. */
+bool fake_host_is_home(FakeHost *fake, const char *address);
 /* All addresses, sorted. Given. */
 GPtrArray *fake_host_addresses(FakeHost *fake);
 /* Tells the watcher. */
 void fake_host_event(FakeHost *fake);
+/* See fake_events_disturb. */
+void fake_host_disturb_events(FakeHost *fake, unsigned one_in);
+/* What a node must never do and did, in a sentence; NULL: nothing. */
+const char *fake_host_violation(FakeHost *fake);
 
 /* What a hypervisor does: opens the device for the user; 0, or the errno. */
 int fake_host_open(FakeHost *fake, const char *address, const char *user);
 void fake_host_close(FakeHost *fake, const char *address);
 const char *fake_host_user(FakeHost *fake, const char *address);
+/* The hypervisor has told of it: who writes to the device from now on knows better. */
+void fake_host_note_user(FakeHost *fake, const char *address);

@@ -79,3 +79,8 @@ UsherJournal *fake_journal_port(FakeJournal *fake)
 {
 	return &fake->port;
 }
+
+unsigned fake_journal_length(const FakeJournal *fake)
+{
+	return fake->lines->len;
+}

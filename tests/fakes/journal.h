@@ -8,3 +8,4 @@ typedef struct FakeJournal FakeJournal;
 FakeJournal *fake_journal_new(FakeFaults *faults);
 void fake_journal_free(FakeJournal *fake);
 UsherJournal *fake_journal_port(FakeJournal *fake);
+unsigned fake_journal_length(const FakeJournal *fake);

@@ -7,6 +7,8 @@ typedef struct FakeStore {
 	UsherStore port;
 	UsherStore *engine;
 	FakeFaults *faults;
+	void (*quicker)(void *data);
+	void *quicker_data;
 } FakeStore;
 
 /* True: the engine is to be asked. A store that hangs has done it, and nobody is told so. */
@@ -31,8 +33,8 @@ static UsherStoreItem *fake_get(UsherStore *store, const char *key, GError **err
 	return fake->engine->ops->get(fake->engine, key, error);
 }
 
-static GPtrArray *fake_list(UsherStore *store, const char *prefix, const char *after, size_t limit,
-			    GError **error)
+static GPtrArray *fake_list(
+	UsherStore *store, const char *prefix, const char *after, size_t limit, GError **error)
 {
 	FakeStore *fake = (FakeStore *) store;
 	FakeCall call;
@@ -41,8 +43,8 @@ static GPtrArray *fake_list(UsherStore *store, const char *prefix, const char *a
 	return fake->engine->ops->list(fake->engine, prefix, after, limit, error);
 }
 
-static GPtrArray *fake_changes(UsherStore *store, const char *prefix, int64_t since, size_t limit,
-			       GError **error)
+static GPtrArray *fake_changes(
+	UsherStore *store, const char *prefix, int64_t since, size_t limit, GError **error)
 {
 	FakeStore *fake = (FakeStore *) store;
 	FakeCall call;
@@ -51,11 +53,14 @@ static GPtrArray *fake_changes(UsherStore *store, const char *prefix, int64_t si
 	return fake->engine->ops->changes(fake->engine, prefix, since, limit, error);
 }
 
-static bool fake_commit(UsherStore *store, const UsherTxn *txn, int64_t *out_revision, GError **error)
+static bool fake_commit(
+	UsherStore *store, const UsherTxn *txn, int64_t *out_revision, GError **error)
 {
 	FakeStore *fake = (FakeStore *) store;
 	FakeCall call;
 	g_autoptr(GError) fault = NULL;
+	if (fake->quicker != NULL)
+		fake->quicker(fake->quicker_data);
 	if (!begins(fake, "store.commit", &call, &fault)) {
 		g_propagate_error(error, g_steal_pointer(&fault));
 		return false;
@@ -113,6 +118,13 @@ static void fake_unlisten(UsherStore *store, unsigned id)
 {
 	UsherStore *engine = ((FakeStore *) store)->engine;
 	engine->ops->unlisten(engine, id);
+}
+
+void fake_store_interleave(UsherStore *store, void (*func)(void *data), void *data)
+{
+	FakeStore *fake = (FakeStore *) store;
+	fake->quicker = func;
+	fake->quicker_data = data;
 }
 
 static void fake_free(UsherStore *store)

@@ -6,3 +6,6 @@
 
 /* engine is borrowed and outlives it. Freed by its own free. */
 UsherStore *fake_store_new(UsherStore *engine, FakeFaults *faults);
+/* Called before each commit, when all has been read that it is based on: another controller of
+ * the same engine may be quicker. */
+void fake_store_interleave(UsherStore *store, void (*func)(void *data), void *data);

@@ -4,14 +4,21 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "core/ledger.h"
+#include "base/log.h"
+#include "fakes/events.h"
 #include "fakes/store.h"
 #include "store/memory.h"
 
 /* As a service manager would: dead for a second. */
-#define RESTART_US G_TIME_SPAN_SECOND
+#define RESTART_US  G_TIME_SPAN_SECOND
 #define EXCHANGE_US (2 * G_TIME_SPAN_MILLISECOND)
-#define LOST_US (10 * G_TIME_SPAN_SECOND)
+#define LOST_US     (10 * G_TIME_SPAN_SECOND)
+/* How long after its deadline, and after the last disturbance, an operation may still go on:
+ * longer than every retry. */
+#define SLACK_US (150 * G_TIME_SPAN_SECOND)
+/* A journal is written anew before it has many more lines than this. */
+#define MAX_JOURNAL 2100
+#define N_NOTES     40
 
 struct Bed {
 	UsherClock *clock;
@@ -19,18 +26,32 @@ struct Bed {
 	FakeHost *host;
 	FakeGuest *guest;
 	FakeJournal *journal;
-	UsherStore *engine, *store;
+	UsherStore *engine, *store, *second_store;
 	UsherCluster *cluster, *second;
+	FakeFaults second_faults; /* none, ever */
+	Witness *witness;
 	UsherNode *node;
 	UsherControl control; /* the node's way to the cluster */
 	UsherControlChanged changed;
 	void *changed_data;
 	bool is_telling; /* a change is on its way to the node */
 	unsigned lose_one_in;
+	unsigned event_one_in;
+	BedQuicker quicker;
+	void *quicker_data;
+	bool is_quicker; /* it is being called */
 	bool node_is_starting, control_is_starting;
+	bool guests_are_away;
+	int64_t disturbed_at; /* when something last went wrong */
+	GPtrArray *notes;     /* of char * */
+	char *replay;
 };
 
-static const char *const addresses[] = { "0000:01:00.0", "0000:02:00.0", "0000:03:00.0", "0000:03:00.1" };
+static void disturb(Bed *bed)
+{
+	int64_t now = bed->clock->ops->now(bed->clock);
+	bed->disturbed_at = MAX(bed->disturbed_at, now);
+}
 
 /* ---- the way between node and cluster ---- */
 
@@ -65,32 +86,31 @@ static void deliver_answer(void *data)
 
 static bool chance(Bed *bed, unsigned one_in)
 {
-	uint32_t number;
-	if (one_in == 0)
-		return false;
-	bed->clock->ops->random(bed->clock, &number, sizeof number);
-	return number % one_in == 0;
+	return fake_chance(bed->clock, one_in);
 }
 
 static void deliver_report(void *data)
 {
 	BedExchange *exchange = data;
 	Bed *bed = exchange->bed;
-	if (bed->cluster == NULL) {
+	UsherCluster *cluster = bed->second != NULL && chance(bed, 2) ? bed->second : bed->cluster;
+	if (cluster == NULL) {
 		usher_error_set(&exchange->error, USHER_ERROR_UNAVAILABLE, "usherd is away");
 	} else if (chance(bed, bed->lose_one_in)) {
 		exchange->is_reply_lost = true; /* the report, in this case */
 	} else {
 		if (chance(bed, bed->lose_one_in)) /* doubled */
-			usher_wants_free(usher_cluster_exchange(bed->cluster, exchange->report, NULL));
-		exchange->wants = usher_cluster_exchange(bed->cluster, exchange->report, &exchange->error);
+			usher_wants_free(usher_cluster_exchange(cluster, exchange->report, NULL));
+		exchange->wants =
+			usher_cluster_exchange(cluster, exchange->report, &exchange->error);
 		exchange->is_reply_lost |= chance(bed, bed->lose_one_in);
 	}
 	int64_t wait = exchange->is_reply_lost ? LOST_US : EXCHANGE_US;
 	(void) bed->clock->ops->after(bed->clock, wait, deliver_answer, exchange);
 }
 
-static void bed_exchange(UsherControl *control, const UsherReport *report, UsherControlDone done, void *data)
+static void bed_exchange(
+	UsherControl *control, const UsherReport *report, UsherControlDone done, void *data)
 {
 	Bed *bed = bed_of_control(control);
 	BedExchange *exchange = g_new0(BedExchange, 1);
@@ -98,7 +118,8 @@ static void bed_exchange(UsherControl *control, const UsherReport *report, Usher
 	exchange->report = usher_report_dup(report);
 	exchange->done = done;
 	exchange->data = data;
-	FakeCall call = fake_faults_call(&bed->faults, FAKE_NODE, "control.exchange", &exchange->error);
+	FakeCall call =
+		fake_faults_call(&bed->faults, FAKE_NODE, "control.exchange", &exchange->error);
 	if (call == FAKE_CALL_REFUSE) {
 		(void) bed->clock->ops->after(bed->clock, EXCHANGE_US, deliver_answer, exchange);
 		return;
@@ -119,7 +140,7 @@ static void tell(void *data)
 static void store_advanced(void *data)
 {
 	Bed *bed = data;
-	if (bed->is_telling)
+	if (bed->is_telling || chance(bed, bed->event_one_in))
 		return;
 	bed->is_telling = true;
 	(void) bed->clock->ops->after(bed->clock, EXCHANGE_US, tell, bed);
@@ -132,7 +153,9 @@ static void bed_watch(UsherControl *control, UsherControlChanged func, void *dat
 	bed->changed_data = data;
 }
 
-static const UsherControlOps control_ops = { .name = "bed", .exchange = bed_exchange, .watch = bed_watch };
+static const UsherControlOps control_ops = {
+	.name = "bed", .exchange = bed_exchange, .watch = bed_watch
+};
 
 /* ---- processes ---- */
 
@@ -171,6 +194,8 @@ static void start_control(void *data)
 
 static void bury(Bed *bed)
 {
+	if (bed->faults.is_dead[FAKE_NODE] || bed->faults.is_dead[FAKE_CONTROL])
+		disturb(bed);
 	if (bed->faults.is_dead[FAKE_NODE] && !bed->node_is_starting) {
 		g_clear_pointer(&bed->node, usher_node_free);
 		bed->node_is_starting = true;
@@ -185,12 +210,14 @@ static void bury(Bed *bed)
 
 void bed_kill_node(Bed *bed)
 {
+	disturb(bed);
 	bed->faults.is_dead[FAKE_NODE] = true;
 	bury(bed);
 }
 
 void bed_kill_control(Bed *bed)
 {
+	disturb(bed);
 	bed->faults.is_dead[FAKE_CONTROL] = true;
 	bury(bed);
 }
@@ -211,14 +238,23 @@ void bed_step(Bed *bed, bool by_chance)
 	bed_check_always(bed);
 }
 
-void bed_run(Bed *bed, int64_t us)
+static void run_until(Bed *bed, int64_t until, bool by_chance)
 {
-	int64_t until = bed->clock->ops->now(bed->clock) + us;
 	while (fake_clock_pending(bed->clock) > 0 && fake_clock_when(bed->clock, 0) <= until)
-		bed_step(bed, /* by_chance */ false);
+		bed_step(bed, by_chance);
 	int64_t rest = until - bed->clock->ops->now(bed->clock);
 	if (rest > 0)
 		fake_clock_advance(bed->clock, rest);
+}
+
+void bed_run(Bed *bed, int64_t us)
+{
+	run_until(bed, bed->clock->ops->now(bed->clock) + us, /* by_chance */ false);
+}
+
+void bed_run_any(Bed *bed, int64_t us)
+{
+	run_until(bed, bed->clock->ops->now(bed->clock) + us, /* by_chance */ true);
 }
 
 /* ---- making the bed ---- */
@@ -244,7 +280,7 @@ static void put_group(Bed *bed, const char *name, UsherReturn give_back, const c
 	rule->filter = g_strdup(filter);
 	rule->enabled = true;
 	bool is_put = usher_cluster_group_put(bed->cluster, &asked, group, &error) &&
-		      usher_cluster_rule_put(bed->cluster, &asked, rule, &error);
+		usher_cluster_rule_put(bed->cluster, &asked, rule, &error);
 	g_assert_no_error(error);
 	g_assert_true(is_put);
 }
@@ -253,7 +289,8 @@ static void adopt(Bed *bed, const char *name, const char *group)
 {
 	const UsherAsk asked = { .actor = "bed", .expect = USHER_ANY_REVISION };
 	g_autoptr(GError) error = NULL;
-	g_autoptr(UsherOperation) operation = usher_cluster_vm_adopt(bed->cluster, &asked, name, NULL, &error);
+	g_autoptr(UsherOperation) operation =
+		usher_cluster_vm_adopt(bed->cluster, &asked, name, NULL, &error);
 	g_assert_no_error(error);
 	bed_run(bed, G_TIME_SPAN_SECOND);
 	g_autoptr(UsherRequest) request = usher_request_new();
@@ -261,6 +298,25 @@ static void adopt(Bed *bed, const char *name, const char *group)
 	request->required = true;
 	(void) usher_cluster_vm_attach(bed->cluster, &asked, name, request, &error);
 	g_assert_no_error(error);
+}
+
+static void be_quicker(Bed *bed, UsherCluster *other)
+{
+	if (bed->quicker == NULL || bed->is_quicker || other == NULL)
+		return;
+	bed->is_quicker = true;
+	bed->quicker(other, bed->quicker_data);
+	bed->is_quicker = false;
+}
+
+static void first_commits(void *data)
+{
+	be_quicker(data, ((Bed *) data)->second);
+}
+
+static void second_commits(void *data)
+{
+	be_quicker(data, ((Bed *) data)->cluster);
 }
 
 Bed *bed_new(uint64_t seed)
@@ -273,18 +329,26 @@ Bed *bed_new(uint64_t seed)
 	bed->journal = fake_journal_new(&bed->faults);
 	bed->engine = usher_store_memory_new(bed->clock);
 	bed->store = fake_store_new(bed->engine, &bed->faults);
+	fake_store_interleave(bed->store, first_commits, bed);
+	bed->witness = witness_new(bed->engine, bed->host, bed->guest);
+	bed->faults.done = witness_note;
+	bed->faults.done_data = bed->witness;
+	bed->notes = g_ptr_array_new_with_free_func(g_free);
 	bed->control.ops = &control_ops;
 	(void) bed->engine->ops->listen(bed->engine, store_advanced, bed);
 	fake_host_add(bed->host, "0000:01:00.0", "8086:10d3:020000", "e1000e", 10);
 	fake_host_add(bed->host, "0000:02:00.0", "8086:10c9:020000", "igb", 0);
 	fake_host_add(bed->host, "0000:03:00.0", "1234:1111:030000", "bochs-drm", 12);
 	fake_host_add(bed->host, "0000:03:00.1", "8086:2668:040300", "snd_hda_intel", 12);
+	fake_host_add(bed->host, "0000:04:00.0", "8086:1533:020000", "igb", 13);
+	fake_host_set_home(bed->host, "0000:04:00.0", "vfio-pci", "vfio-pci");
 	define_guests(bed);
 	start_control(bed);
 	start_node(bed);
 	bed_run(bed, G_TIME_SPAN_SECOND);
 	put_group(bed, "nics", USHER_RETURN_HOST, "vendor_device_hex eq '8086:10d3'");
 	put_group(bed, "keeps", USHER_RETURN_HOLD, "vendor_device_hex eq '8086:10c9'");
+	put_group(bed, "spares", USHER_RETURN_HOST, "vendor_device_hex eq '8086:1533'");
 	put_group(bed, "gpus", USHER_RETURN_HOST, "vendor_device_hex eq '1234:1111'");
 	adopt(bed, "vm1", "nics");
 	adopt(bed, "vm2", "gpus");
@@ -301,11 +365,16 @@ void bed_free(Bed *bed)
 	usher_cluster_free(bed->cluster);
 	usher_cluster_free(bed->second);
 	bed->store->ops->free(bed->store);
+	if (bed->second_store != NULL)
+		bed->second_store->ops->free(bed->second_store);
+	witness_free(bed->witness);
 	bed->engine->ops->free(bed->engine);
 	fake_guest_free(bed->guest);
 	fake_host_free(bed->host);
 	fake_journal_free(bed->journal);
 	fake_clock_free(bed->clock);
+	g_ptr_array_unref(bed->notes);
+	g_free(bed->replay);
 	g_free(bed);
 }
 
@@ -336,63 +405,125 @@ UsherCluster *bed_cluster(Bed *bed)
 
 UsherCluster *bed_second_cluster(Bed *bed)
 {
-	if (bed->second == NULL)
-		bed->second = usher_cluster_new(bed->engine, bed->clock, NULL);
+	if (bed->second != NULL)
+		return bed->second;
+	bed->second_store = fake_store_new(bed->engine, &bed->second_faults);
+	fake_store_interleave(bed->second_store, second_commits, bed);
+	bed->second = usher_cluster_new(bed->second_store, bed->clock, NULL);
 	return bed->second;
 }
 
+Witness *bed_witness(Bed *bed)
+{
+	return bed->witness;
+}
+
+/* ---- what goes wrong ---- */
+
 void bed_lose_exchanges(Bed *bed, unsigned one_in)
 {
+	disturb(bed);
 	bed->lose_one_in = one_in;
 }
 
-/* ---- the invariants ---- */
-
-/* Records of a kind as they are in the engine, past all mirrors. */
-static GPtrArray *stored(Bed *bed, const char *prefix, const UsherRecordType *type)
+void bed_lose_events(Bed *bed, unsigned one_in)
 {
-	GPtrArray *records = g_ptr_array_new_with_free_func(type->free);
-	g_autoptr(GPtrArray) items = bed->engine->ops->list(bed->engine, prefix, NULL, 0, NULL);
-	for (unsigned i = 0; i < items->len; i++) {
-		const UsherStoreItem *item = items->pdata[i];
-		g_autoptr(GError) error = NULL;
-		void *record = usher_record_parse(type, item->value, &error);
-		g_assert_no_error(error);
-		g_ptr_array_add(records, record);
-	}
-	return records;
+	disturb(bed);
+	bed->event_one_in = one_in;
+	fake_host_disturb_events(bed->host, one_in);
+	fake_guest_disturb_events(bed->guest, one_in);
 }
 
-static GPtrArray *stored_leases(Bed *bed)
+void bed_interleave(Bed *bed, BedQuicker func, void *data)
 {
-	return stored(bed, "lease/provider/", &usher_lease_type);
+	bed->quicker = func;
+	bed->quicker_data = data;
+}
+
+void bed_set_guests_away(Bed *bed, bool is_away)
+{
+	disturb(bed);
+	bed->guests_are_away = is_away;
+	fake_guest_set_away(bed->guest, is_away);
+}
+
+void bed_shift_wall(Bed *bed, int64_t us)
+{
+	/* What ends by the wall clock ends that much later. */
+	int64_t now = bed->clock->ops->now(bed->clock);
+	bed->disturbed_at = MAX(bed->disturbed_at, now) + ABS(us);
+	fake_clock_set_wall(bed->clock, bed->clock->ops->wall(bed->clock) + us);
+}
+
+void bed_expect(Bed *bed, UsherOperation *operation)
+{
+	/* What needs no step ends at once, and is not kept. */
+	if (operation != NULL && !usher_operation_state_is_end(operation->state))
+		witness_expect(bed->witness, operation->id);
+	usher_operation_free(operation);
+}
+
+void bed_heal(Bed *bed)
+{
+	disturb(bed);
+	bed->faults.at = 0;
+	bed->faults.only = NULL;
+	bed->quicker = NULL;
+	bed_lose_exchanges(bed, 0);
+	bed_lose_events(bed, 0);
+	bed_set_guests_away(bed, false);
+}
+
+/* ---- telling ---- */
+
+void bed_note(Bed *bed, const char *format, ...)
+{
+	if (bed->notes->len == N_NOTES)
+		g_ptr_array_remove_index(bed->notes, 0);
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	usher_log(USHER_LOG_NOTICE, NULL, "**** %s", text);
+	double seconds = (double) bed->clock->ops->now(bed->clock) / G_USEC_PER_SEC;
+	g_ptr_array_add(bed->notes, g_strdup_printf("%12.6f %s", seconds, text));
+}
+
+void bed_set_replay(Bed *bed, const char *command)
+{
+	g_free(bed->replay);
+	bed->replay = g_strdup(command);
+}
+
+void bed_print_notes(Bed *bed)
+{
+	for (unsigned i = 0; i < bed->notes->len; i++)
+		g_printerr("  %s\n", (const char *) bed->notes->pdata[i]);
+	if (bed->replay != NULL)
+		g_printerr("again: %s\n", bed->replay);
 }
 
 char *bed_print(Bed *bed)
 {
 	GString *text = g_string_new(NULL);
-	for (unsigned i = 0; i < G_N_ELEMENTS(addresses); i++) {
-		const char *address = addresses[i];
+	g_autoptr(GPtrArray) addresses = fake_host_addresses(bed->host);
+	UsherHost *host = fake_host_port(bed->host);
+	for (unsigned i = 0; i < addresses->len; i++) {
+		const char *address = addresses->pdata[i];
 		const char *driver = fake_host_driver(bed->host, address);
 		const char *override = fake_host_override(bed->host, address);
 		const char *user = fake_host_user(bed->host, address);
 		g_string_append_printf(text, "  %s driver %s override %s user %s%s\n", address,
-				       driver != NULL ? driver : "-", override != NULL ? override : "-",
-				       user != NULL ? user : "-",
-				       fake_host_port(bed->host)->ops->in_flight(fake_host_port(bed->host), address)
-					       ? " in flight"
-					       : "");
+			driver != NULL ? driver : "-", override != NULL ? override : "-",
+			user != NULL ? user : "-",
+			host->ops->in_flight(host, address) ? " in flight" : "");
 	}
-	static const char *const prefixes[] = { "lease/", "operation/", "ledger/", "active/", "live/" };
-	for (unsigned i = 0; i < G_N_ELEMENTS(prefixes); i++) {
-		g_autoptr(GPtrArray) items = bed->engine->ops->list(bed->engine, prefixes[i], NULL, 0, NULL);
-		for (unsigned j = 0; j < items->len; j++) {
-			const UsherStoreItem *item = items->pdata[j];
-			g_string_append_printf(text, "  %s %s\n", item->key, item->value);
-		}
-	}
+	g_autofree char *seen = witness_print(bed->witness);
+	g_string_append(text, seen);
 	return g_string_free(text, FALSE);
 }
+
+/* ---- the invariants ---- */
 
 static void violate(Bed *bed, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static void violate(Bed *bed, const char *format, ...)
@@ -406,102 +537,46 @@ static void violate(Bed *bed, const char *format, ...)
 	g_error("invariant: %s", what);
 }
 
-static bool lease_has(const UsherLease *lease, const char *address)
+static bool has_writes_in_flight(Bed *bed)
 {
-	return strcmp(lease->device->address, address) == 0 ||
-	       g_ptr_array_find_with_equal_func(lease->companions, address, g_str_equal, NULL);
-}
-
-/* What is in a guest by a lease of ours is leased to that guest and nobody else. */
-void bed_check_always(Bed *bed)
-{
-	g_autoptr(GPtrArray) leases = stored_leases(bed);
-	for (unsigned i = 0; i < G_N_ELEMENTS(addresses); i++) {
-		const UsherLease *holder = NULL;
-		for (unsigned j = 0; j < leases->len; j++) {
-			const UsherLease *lease = leases->pdata[j];
-			if (usher_lease_state_is_end(lease->state) || !lease_has(lease, addresses[i]))
-				continue;
-			if (holder != NULL)
-				violate(bed, "%s is leased twice: %s and %s", addresses[i], holder->id, lease->id);
-			holder = lease;
-		}
-		const char *user = fake_host_user(bed->host, addresses[i]);
-		if (user != NULL && (holder == NULL || strcmp(holder->guest->name, user) != 0))
-			violate(bed, "%s is in guest %s and leased to %s", addresses[i], user,
-				holder != NULL ? holder->guest->name : "nobody");
-	}
-}
-
-static void check_operations(Bed *bed)
-{
-	g_autoptr(GPtrArray) operations = stored(bed, "operation/provider/", &usher_operation_type);
-	for (unsigned i = 0; i < operations->len; i++) {
-		const UsherOperation *operation = operations->pdata[i];
-		if (!usher_operation_state_is_end(operation->state))
-			violate(bed, "operation %s has not ended", operation->id);
-	}
-	g_autoptr(GPtrArray) active = bed->engine->ops->list(bed->engine, "active/", NULL, 0, NULL);
-	if (active->len > 0)
-		violate(bed, "an object is still busy");
-}
-
-static void check_leases(Bed *bed)
-{
-	g_autoptr(GPtrArray) leases = stored_leases(bed);
-	for (unsigned i = 0; i < leases->len; i++) {
-		const UsherLease *lease = leases->pdata[i];
-		if (usher_lease_state_is_end(lease->state))
-			continue;
-		if (lease->state != USHER_LEASE_ATTACHED)
-			violate(bed, "lease %s is neither attached nor over", lease->id);
-		const UsherGuestInfo *guest = fake_guest_info(bed->guest, lease->guest->name);
-		if (guest->state != USHER_GUEST_RUNNING ||
-		    !g_ptr_array_find_with_equal_func(guest->leases, lease->id, g_str_equal, NULL))
-			violate(bed, "lease %s is attached, and its guest does not have it", lease->id);
-	}
-	g_autoptr(GPtrArray) ledgers = stored(bed, "ledger/", &usher_ledger_type);
-	for (unsigned i = 0; i < ledgers->len; i++) {
-		const UsherLedger *ledger = ledgers->pdata[i];
-		for (unsigned j = 0; j < ledger->entries->len; j++) {
-			const UsherLedgerEntry *entry = ledger->entries->pdata[j];
-			bool is_open = false;
-			for (unsigned k = 0; k < leases->len; k++) {
-				const UsherLease *lease = leases->pdata[k];
-				is_open |= g_strcmp0(lease->id, entry->lease) == 0 &&
-					   !usher_lease_state_is_end(lease->state);
-			}
-			if (!is_open)
-				violate(bed, "ledger %s has an entry of %s without a lease", ledger->unit,
-					entry->holder);
-		}
-	}
-}
-
-static bool is_leased(const GPtrArray *leases, const char *address)
-{
-	for (unsigned i = 0; i < leases->len; i++) {
-		const UsherLease *lease = leases->pdata[i];
-		if (!usher_lease_state_is_end(lease->state) && lease_has(lease, address))
+	g_autoptr(GPtrArray) addresses = fake_host_addresses(bed->host);
+	UsherHost *host = fake_host_port(bed->host);
+	for (unsigned i = 0; i < addresses->len; i++) {
+		if (host->ops->in_flight(host, addresses->pdata[i]))
 			return true;
 	}
 	return false;
 }
 
-static void check_drivers(Bed *bed)
+static void note_disturbance(Bed *bed)
 {
-	g_autoptr(GPtrArray) leases = stored_leases(bed);
-	for (unsigned i = 0; i < G_N_ELEMENTS(addresses); i++) {
-		const char *address = addresses[i];
-		const char *driver = fake_host_driver(bed->host, address);
-		const char *override = fake_host_override(bed->host, address);
-		bool is_vfio = g_strcmp0(driver, "vfio-pci") == 0 && g_strcmp0(override, "vfio-pci") == 0;
-		bool is_home = g_strcmp0(driver, fake_host_native(bed->host, address)) == 0 && override == NULL;
-		bool may_be_held = strcmp(address, "0000:02:00.0") == 0;
-		if (is_leased(leases, address) ? !is_vfio : !is_home && !(may_be_held && is_vfio))
-			violate(bed, "%s has driver %s and override %s", address, driver != NULL ? driver : "none",
-				override != NULL ? override : "none");
-	}
+	if (bed->lose_one_in > 0 || bed->event_one_in > 0 || bed->guests_are_away ||
+		bed->faults.hit != NULL || has_writes_in_flight(bed))
+		disturb(bed);
+	bed->faults.hit = NULL;
+}
+
+/* While all is well, what has a deadline ends by it. */
+static void check_deadlines(Bed *bed)
+{
+	const char *operation = NULL;
+	int64_t deadline = witness_deadline(bed->witness, &operation);
+	bool is_late = deadline != INT64_MAX &&
+		bed->clock->ops->wall(bed->clock) > deadline + SLACK_US &&
+		bed->clock->ops->now(bed->clock) > bed->disturbed_at + SLACK_US;
+	if (is_late)
+		violate(bed, "operation %s goes on after its deadline", operation);
+}
+
+void bed_check_always(Bed *bed)
+{
+	note_disturbance(bed);
+	const char *violation = witness_look(bed->witness);
+	if (violation != NULL)
+		violate(bed, "%s", violation);
+	if (fake_journal_length(bed->journal) > MAX_JOURNAL)
+		violate(bed, "the journal has %u lines", fake_journal_length(bed->journal));
+	check_deadlines(bed);
 }
 
 void bed_check_at_rest(Bed *bed)
@@ -509,7 +584,7 @@ void bed_check_at_rest(Bed *bed)
 	bed_check_always(bed);
 	if (bed->node == NULL || bed->cluster == NULL)
 		violate(bed, "a process is not up");
-	check_operations(bed);
-	check_leases(bed);
-	check_drivers(bed);
+	const char *violation = witness_look_at_rest(bed->witness);
+	if (violation != NULL)
+		violate(bed, "%s", violation);
 }

@@ -16,14 +16,15 @@ static const UsherAsk asked = { .actor = "test", .expect = USHER_ANY_REVISION };
 static void start(Bed *bed, const char *vm)
 {
 	if (bed_cluster(bed) != NULL)
-		usher_operation_free(usher_cluster_vm_start(bed_cluster(bed), &asked, vm, false, NULL));
+		usher_operation_free(
+			usher_cluster_vm_start(bed_cluster(bed), &asked, vm, false, NULL));
 }
 
 static void stop(Bed *bed, const char *vm)
 {
 	if (bed_cluster(bed) != NULL)
-		usher_operation_free(usher_cluster_vm_stop(bed_cluster(bed), &asked, vm, false,
-							   60 * G_TIME_SPAN_SECOND, NULL));
+		usher_operation_free(usher_cluster_vm_stop(
+			bed_cluster(bed), &asked, vm, false, 60 * G_TIME_SPAN_SECOND, NULL));
 }
 
 static void run_start(Bed *bed)
@@ -58,8 +59,8 @@ static void run_stop(Bed *bed)
 static void run_force_off(Bed *bed)
 {
 	if (bed_cluster(bed) != NULL)
-		usher_operation_free(
-			usher_cluster_vm_stop(bed_cluster(bed), &asked, "vm2", /* force */ true, 0, NULL));
+		usher_operation_free(usher_cluster_vm_stop(
+			bed_cluster(bed), &asked, "vm2", /* force */ true, 0, NULL));
 }
 
 static void run_destroy(Bed *bed)
@@ -75,8 +76,9 @@ static void run_destroy_with_companion(Bed *bed)
 static void run_detach(Bed *bed)
 {
 	if (bed_cluster(bed) != NULL)
-		usher_operation_free(usher_cluster_vm_detach(bed_cluster(bed), &asked, "vm1", "nics", NULL,
-							     /* now */ true, NULL));
+		usher_operation_free(
+			usher_cluster_vm_detach(bed_cluster(bed), &asked, "vm1", "nics", NULL,
+				/* now */ true, NULL));
 }
 
 static void prepare_unadopted(Bed *bed)
@@ -88,7 +90,8 @@ static void prepare_unadopted(Bed *bed)
 static void run_adopt(Bed *bed)
 {
 	if (bed_cluster(bed) != NULL)
-		usher_operation_free(usher_cluster_vm_adopt(bed_cluster(bed), &asked, "vm3", NULL, NULL));
+		usher_operation_free(
+			usher_cluster_vm_adopt(bed_cluster(bed), &asked, "vm3", NULL, NULL));
 }
 
 static void prepare_nothing(Bed *bed)
@@ -138,14 +141,15 @@ static void run_scenario(const void *data)
 	uint64_t runs = 0, last = 0;
 	for (unsigned fault = 0; fault < FAKE_N_FAULTS; fault++) {
 		for (uint64_t at = 1;; at++, runs++) {
-			g_test_message("replay: call %" G_GUINT64_FORMAT ", %s", at, fake_fault_names[fault]);
+			g_test_message("replay: call %" G_GUINT64_FORMAT ", %s", at,
+				fake_fault_names[fault]);
 			last = run_once(scenario, (FakeFault) fault, at);
 			if (last < at)
 				break;
 		}
 	}
-	g_test_message("%s: %" G_GUINT64_FORMAT " port calls, %" G_GUINT64_FORMAT " runs", scenario->name, last,
-		       runs);
+	g_test_message("%s: %" G_GUINT64_FORMAT " port calls, %" G_GUINT64_FORMAT " runs",
+		scenario->name, last, runs);
 }
 
 static void count_calls(void)
@@ -153,7 +157,8 @@ static void count_calls(void)
 	uint64_t total = 0;
 	for (unsigned i = 0; i < G_N_ELEMENTS(scenarios); i++)
 		total += run_once(&scenarios[i], FAKE_FAULT_ERROR, 0);
-	g_test_message("%" G_GUINT64_FORMAT " port calls in %zu scenarios", total, G_N_ELEMENTS(scenarios));
+	g_test_message("%" G_GUINT64_FORMAT " port calls in %zu scenarios", total,
+		G_N_ELEMENTS(scenarios));
 	g_assert_cmpuint(total, >=, 40);
 }
 
