@@ -126,7 +126,7 @@ static void test_attributes(void)
 {
 	g_autoptr(Folder) root = make_folder();
 	g_autofree char *at = put_device(root, "0000:00:01.0/0000:01:00.0", "8086:10d3:020000");
-	g_autofree char *bridge = put_device(root, "0000:00:01.0", "1b36:000c:060400");
+	g_free(put_device(root, "0000:00:01.0", "1b36:000c:060400"));
 	static const char *const files[][2] = {
 		{ "subsystem_vendor", "0x8086\n" },
 		{ "subsystem_device", "0x0000\n" },
