@@ -147,6 +147,11 @@ static enum MHD_Result send_response(Connection *connection, UsherHttpResponse *
 {
 	struct MHD_Response *out;
 	connection->waiting_since = 0;
+	/* MHD would end a stream that has only a head, too. */
+	if (response->stream != NULL && strcmp(connection->request->method, "HEAD") == 0) {
+		response->stream->ops->free(g_steal_pointer(&response->stream));
+		response->body = g_strdup("");
+	}
 	if (response->stream != NULL) {
 		out = make_stream(connection, response);
 	} else {
@@ -247,6 +252,39 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
 	return MHD_YES;
 }
 
+/* Requests that do not come to an end, one byte at a time or none: MHD's own time-out counts from
+ * the last byte, ours from the first. Nothing is looked at while nobody is waited for. */
+static gboolean sweep_connections(gpointer data)
+{
+	UsherHttp *http = data;
+	int64_t limit = (int64_t) http->limits.request_seconds * G_USEC_PER_SEC;
+	int64_t oldest = g_get_monotonic_time() - limit;
+	bool is_any_waiting = false;
+	GHashTableIter iter;
+	gpointer key;
+	g_hash_table_iter_init(&iter, http->connections);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		const Connection *connection = key;
+		if (connection->waiting_since == 0)
+			continue;
+		is_any_waiting = true;
+		if (connection->waiting_since < oldest)
+			(void) shutdown(connection->fd, SHUT_RDWR);
+	}
+	if (is_any_waiting)
+		return G_SOURCE_CONTINUE;
+	http->sweep = 0;
+	return G_SOURCE_REMOVE;
+}
+
+/* For a whole request, from now on. */
+static void begin_waiting(Connection *connection)
+{
+	connection->waiting_since = g_get_monotonic_time();
+	if (connection->http->sweep == 0)
+		connection->http->sweep = g_timeout_add(500, sweep_connections, connection->http);
+}
+
 static Connection *connection_of(struct MHD_Connection *mhd)
 {
 	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
@@ -260,7 +298,7 @@ static void *on_request_line(void *data, const char *uri, struct MHD_Connection 
 	Connection *connection = connection_of(mhd);
 	g_free(connection->target);
 	connection->target = g_strdup(uri);
-	connection->waiting_since = g_get_monotonic_time();
+	begin_waiting(connection);
 	return connection;
 }
 
@@ -272,7 +310,7 @@ static void end_request(Connection *connection)
 		g_string_free(g_steal_pointer(&connection->block), TRUE);
 	connection->block_sent = 0;
 	connection->is_last_block = false;
-	connection->waiting_since = g_get_monotonic_time();
+	begin_waiting(connection);
 }
 
 static void on_request_end(
@@ -297,27 +335,6 @@ static unsigned count_of_uid(const UsherHttp *http, uint32_t uid)
 	return n;
 }
 
-/* Requests that do not come to an end, one byte at a time or none: MHD's own time-out counts from
- * the last byte, ours from the first. */
-static gboolean sweep_connections(gpointer data)
-{
-	UsherHttp *http = data;
-	int64_t oldest =
-		g_get_monotonic_time() - (int64_t) http->limits.request_seconds * G_USEC_PER_SEC;
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, http->connections);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		Connection *connection = key;
-		if (connection->waiting_since != 0 && connection->waiting_since < oldest)
-			(void) shutdown(connection->fd, SHUT_RDWR);
-	}
-	if (g_hash_table_size(http->connections) > 0)
-		return G_SOURCE_CONTINUE;
-	http->sweep = 0;
-	return G_SOURCE_REMOVE;
-}
-
 static Connection *begin_connection(UsherHttp *http, struct MHD_Connection *mhd)
 {
 	Connection *connection = g_new0(Connection, 1);
@@ -327,10 +344,8 @@ static Connection *begin_connection(UsherHttp *http, struct MHD_Connection *mhd)
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	connection->peer = usher_peer_of(connection->fd);
 	connection->is_trusted = http->handler.is_trusted(connection->peer, http->handler.data);
-	connection->waiting_since = g_get_monotonic_time();
 	g_hash_table_add(http->connections, connection);
-	if (http->sweep == 0)
-		http->sweep = g_timeout_add(500, sweep_connections, http);
+	begin_waiting(connection);
 	return connection;
 }
 

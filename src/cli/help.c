@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
+#define SUMMARY_COLUMN 46
+
 /* What people type who come from elsewhere, and how it is done here. */
 static const struct {
 	const char *noun, *verb;
@@ -77,7 +79,8 @@ static void print_summaries(const char *noun)
 		if (is_hidden(command) || (noun != NULL && strcmp(command->noun, noun) != 0))
 			continue;
 		g_autofree char *usage = usage_of(command);
-		printf("  %-50s  %s\n", usage, command->summary);
+		int padding = SUMMARY_COLUMN - (int) g_utf8_strlen(usage, -1);
+		printf("  %s%*s  %s\n", usage, MAX(padding, 0), "", command->summary);
 	}
 }
 

@@ -143,6 +143,14 @@ class Objects(Bed):
         self.assertIn("group/nics", table)
         self.assertNotIn("MESSAGE", table)
 
+    def test_does_not_wait_for_usherd(self):
+        process = self.start()
+        process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        self.assertIsInstance(self.cli_json("device", "list"), list)
+        self.assertLess(time.monotonic() - began, 2)
+        process.send_signal(signal.SIGCONT)
+
     def test_api(self):
         self.start()
         self.cli("api", "PUT", "/v1/groups/g", "-d", '{"type":"usb"}')

@@ -145,6 +145,10 @@ class Limits(Bed):
             status, headers, rest = read_head(sock)
             self.assertEqual((status, rest, sock.recv(10)), (200, b"", b""))
             self.assertGreater(int(headers["content-length"]), 0)
+        with self.connect() as sock:
+            sock.sendall(b"HEAD /v1/groups?watch=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            status, headers, rest = read_head(sock)
+            self.assertEqual((status, rest, sock.recv(10)), (200, b"", b""))
 
     def test_garbage(self):
         self.start("--request-timeout", "1")
