@@ -9,6 +9,12 @@ static void *borrow(const UsherDevice *device)
 	return (void *) (uintptr_t) device;
 }
 
+/* What was pulled out is tied to nothing; another device may be at its address. */
+static bool is_there(const UsherDevice *device)
+{
+	return device->state != USHER_DEVICE_ABSENT;
+}
+
 /* The functions of a slot are one card. Those of a virtual function's "slot" are not: its device
  * number is only the upper part of a routing id. */
 static bool is_same_slot(const UsherDevice *one, const UsherDevice *other)
@@ -58,8 +64,8 @@ GPtrArray *usher_unit_of(const GPtrArray *devices, const UsherDevice *device)
 	for (unsigned i = 0; i < unit->len && !usher_device_is_bridge(device); i++) {
 		for (unsigned j = 0; j < devices->len; j++) {
 			UsherDevice *other = devices->pdata[j];
-			if (!usher_device_is_bridge(other) && is_tied(unit->pdata[i], other) &&
-				g_hash_table_add(seen, other))
+			if (is_there(other) && !usher_device_is_bridge(other) &&
+				is_tied(unit->pdata[i], other) && g_hash_table_add(seen, other))
 				g_ptr_array_add(unit, other);
 		}
 	}
@@ -84,7 +90,8 @@ GPtrArray *usher_unit_taken_with(const GPtrArray *devices, const UsherDevice *de
 	g_ptr_array_add(taken, borrow(device));
 	for (unsigned i = 0; i < devices->len; i++) {
 		UsherDevice *other = devices->pdata[i];
-		if (usher_unit_is_companion(device, other) && !usher_device_is_bridge(other))
+		if (is_there(other) && usher_unit_is_companion(device, other) &&
+			!usher_device_is_bridge(other))
 			g_ptr_array_add(taken, other);
 	}
 	return taken;

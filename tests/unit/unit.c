@@ -99,6 +99,30 @@ static void test_name(void)
 	g_assert_null(usher_unit_name(alone));
 }
 
+/* What was pulled out goes with nothing, not even with what is at its address now. */
+static void test_absent(void)
+{
+	g_autoptr(UsherInventory) inventory = inventory_of_text(
+		"dev 0000:01:00.0 030000 group=1\ndev 0000:01:00.1 040300 group=1\n");
+	UsherDevice *display = inventory->devices->pdata[0], *gone = inventory->devices->pdata[1];
+	g_autoptr(UsherDevice) other = usher_device_dup(gone);
+	gone->state = USHER_DEVICE_ABSENT;
+	g_autoptr(GPtrArray) devices = g_ptr_array_new();
+	g_ptr_array_add(devices, display);
+	g_ptr_array_add(devices, gone);
+	g_autoptr(GPtrArray) alone = usher_unit_of(devices, display);
+	g_autoptr(GPtrArray) taken_alone = usher_unit_taken_with(devices, display);
+	g_assert_cmpuint(alone->len, ==, 1);
+	g_assert_cmpuint(taken_alone->len, ==, 1);
+	g_ptr_array_add(devices, other);
+	g_autoptr(GPtrArray) both = usher_unit_of(devices, display);
+	g_autoptr(GPtrArray) taken = usher_unit_taken_with(devices, display);
+	g_assert_cmpuint(both->len, ==, 2);
+	g_assert_true(both->pdata[1] == other);
+	g_assert_cmpuint(taken->len, ==, 2);
+	g_assert_true(taken->pdata[1] == other);
+}
+
 /* Virtual functions are in their order, whatever the order they were found in. */
 static void test_virtual_functions(void)
 {
@@ -184,6 +208,7 @@ int main(int argc, char **argv)
 		g_test_add_data_func(path, &rows[i], test_row);
 	}
 	g_test_add_func("/unit/name", test_name);
+	g_test_add_func("/unit/absent", test_absent);
 	g_test_add_func("/inventory/virtual-functions", test_virtual_functions);
 	g_test_add_func("/inventory/find", test_find);
 	for (size_t i = 0; i < G_N_ELEMENTS(passthrough_rows); i++) {
