@@ -481,7 +481,10 @@ static const UsherDevice *find_by_name(UsherCluster *cluster, const char *name, 
 	for (unsigned i = 0; i < devices->len; i++) {
 		const UsherDevice *device = devices->pdata[i];
 		g_autofree char *full = g_strdup_printf("%s/%s", device->node, device->address);
-		if (strcmp(device->id, name) == 0 || strcmp(full, name) == 0 || strcmp(device->address, name) == 0)
+		/* One that is absent has no address any more: another may be there. */
+		bool is_there = device->state != USHER_DEVICE_ABSENT;
+		bool is_at = strcmp(full, name) == 0 || strcmp(device->address, name) == 0;
+		if (strcmp(device->id, name) == 0 || (is_there && is_at))
 			return device;
 	}
 	usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device '%s'", name);
