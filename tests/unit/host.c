@@ -369,6 +369,7 @@ static void test_machine_id(void)
 
 typedef struct Jobs {
 	GMutex lock;
+	GCond moved;
 	GString *order;
 	GMainLoop *loop;
 	GThread *main;
@@ -378,17 +379,18 @@ typedef struct Jobs {
 typedef struct Job {
 	Jobs *jobs;
 	char letter;
-	bool is_slow;
+	char after; /* it takes as long as that other job, 0: no time */
 } Job;
 
 static void jobs_work(void *data)
 {
 	Job *job = data;
 	g_assert_true(g_thread_self() != job->jobs->main);
-	if (job->is_slow)
-		g_usleep(50000);
 	g_mutex_lock(&job->jobs->lock);
+	while (job->after != '\0' && strchr(job->jobs->order->str, job->after) == NULL)
+		g_cond_wait(&job->jobs->moved, &job->jobs->lock);
 	g_string_append_c(job->jobs->order, job->letter);
+	g_cond_broadcast(&job->jobs->moved);
 	g_mutex_unlock(&job->jobs->lock);
 }
 
@@ -408,16 +410,23 @@ static void test_lanes(void)
 		.n_left = 5,
 		.loop = g_main_loop_new(NULL, FALSE) };
 	g_mutex_init(&jobs.lock);
-	Job rows[] = { { &jobs, 'a', true }, { &jobs, 'b', true }, { &jobs, 'c', false },
-		{ &jobs, 'x', false }, { &jobs, 'y', false } };
+	g_cond_init(&jobs.moved);
+	Job rows[] = {
+		{ &jobs, 'a', 'y' },
+		{ &jobs, 'b', 0 },
+		{ &jobs, 'c', 0 },
+		{ &jobs, 'x', 0 },
+		{ &jobs, 'y', 0 },
+	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		clock->ops->work(clock, i < 3 ? "one" : "other", jobs_work, jobs_done, &rows[i]);
 	g_main_loop_run(jobs.loop);
-	/* In order in a lane, and the quick lane does not wait for the slow one. */
+	/* In order in a lane, and the other lane does not wait for it. */
 	g_assert_cmpstr(jobs.order->str, ==, "xyabc");
 	usher_clock_real_free(clock);
 	g_main_loop_unref(jobs.loop);
 	g_mutex_clear(&jobs.lock);
+	g_cond_clear(&jobs.moved);
 	(void) g_string_free(jobs.order, TRUE);
 }
 
