@@ -97,7 +97,10 @@ static UsherJson *json_of(const UsherDevice *device, GHashTable *known, GError *
 
 GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
 {
-	g_autoptr(UsherInventory) inventory = usher_scan(cli->root, NULL, error);
+	/* Without the program what a device's driver_override is stays unknown. */
+	g_autofree char *program = cli->root == NULL ? usher_helper_find() : NULL;
+	g_autoptr(UsherHelper) helper = program != NULL ? usher_helper_new(program) : NULL;
+	g_autoptr(UsherInventory) inventory = usher_scan(cli->root, helper, error);
 	if (inventory == NULL)
 		return NULL;
 	g_autoptr(GHashTable) known = cli->root == NULL ? known_devices(cli) : NULL;
