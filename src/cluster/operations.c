@@ -142,6 +142,7 @@ void usher_operation_stage_end(UsherCluster *cluster, UsherTxn *txn, const Usher
 		usher_world_delete(cluster->world, txn, USHER_TABLE_ACTIVE, ended->object);
 	if (ended->state == USHER_OPERATION_DONE)
 		stage_done(cluster, txn, ended);
+	usher_cluster_prune(cluster, txn);
 	usher_cluster_tell(cluster, txn, ended->actor, usher_operation_kind_names[ended->kind], ended->object,
 			   "operation %s is %s%s%s", ended->id, usher_operation_state_name(ended->state),
 			   ended->error != NULL ? ": " : "", ended->error != NULL ? ended->error->message : "");

@@ -64,6 +64,8 @@ void usher_operation_stage_end(UsherCluster *cluster, UsherTxn *txn, const Usher
 /* Stages a lease's new state and what follows for its ledger. bar: "fence" or "quarantine" for a lease
  * that failed. */
 void usher_lease_stage(UsherCluster *cluster, UsherTxn *txn, const UsherLease *lease, const char *bar);
+/* Stages the end of the oldest operations and leases that ended, where there are many. */
+void usher_cluster_prune(UsherCluster *cluster, UsherTxn *txn);
 /* Looks after operations that no node takes up in time. */
 void usher_operation_watch_deadlines(UsherCluster *cluster);
 
