@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from bed import BUILD, NOBODY, Bed, read_answer, read_head, until
+from bed import BUILD, NOBODY, Agent, Bed, read_answer, read_head, until
 
 ASK = """
 import socket, sys
@@ -227,6 +227,33 @@ class Streams(Bed):
                 while True:
                     stream.next()
         half.close()
+
+
+class Waits(Bed):
+    def setUp(self):
+        super().setUp()
+        self.process = self.start()
+        self.agent = Agent(self)
+        self.sock = self.connect()
+        self.addCleanup(self.sock.close)
+        self.sock.sendall(b"POST /v1/vms/vm1/adopt HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\n"
+                          b"Content-Length: 0\r\n\r\n")
+        self.operation = self.agent.operation()
+
+    def test_answered_at_the_end(self):
+        self.agent.tell(self.operation, "done")
+        answer = read_answer(self.sock)
+        self.assertEqual((answer.status, answer.json()["state"]), (200, "done"))
+        self.assertEqual(answer.headers["preference-applied"], "wait=60")
+        self.assertEqual(answer.headers["location"], f"/v1/operations/{self.operation['id']}")
+
+    def test_sigterm(self):
+        self.assertEqual(self.stop(self.process), 0)
+
+    def test_client_goes_away(self):
+        self.sock.close()
+        self.agent.tell(self.operation, "done")
+        self.assertEqual(self.ask("GET", "/v1/vms/vm1").status, 200)
 
 
 class Life(Bed):
