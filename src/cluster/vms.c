@@ -511,6 +511,7 @@ static bool stage_return(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	usher_operation_argue(returning->operation, "address", device->address);
 	usher_operation_argue(returning->operation, "driver", device->was->driver);
 	usher_operation_argue(returning->operation, "driver_override", device->was->driver_override);
+	usher_operation_argue(returning->operation, "identity", device->was->identity);
 	if (!returning->ask->dry_run)
 		usher_operation_stage(cluster, txn, returning->operation);
 	return true;

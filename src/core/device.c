@@ -54,6 +54,7 @@ static const UsherField was_fields[] = {
 	{ "address", USHER_FIELD_STRING, offsetof(UsherWas, address) },
 	{ "driver", USHER_FIELD_STRING, offsetof(UsherWas, driver) },
 	{ "driver_override", USHER_FIELD_STRING, offsetof(UsherWas, driver_override) },
+	{ "identity", USHER_FIELD_STRING, offsetof(UsherWas, identity), USHER_FIELD_OMIT },
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherWas, usher_was, "former driver", was_fields)
@@ -249,4 +250,15 @@ int usher_device_compare(const UsherDevice *one, const UsherDevice *other)
 		return one->kind < other->kind ? -1 : 1;
 	int order = strcmp(one->address, other->address);
 	return (order > 0) - (order < 0);
+}
+
+char *usher_device_identity(const UsherDevice *device)
+{
+	return g_strdup_printf("%s:%s:%s", device->vendor_id, device->device_id, device->class_code);
+}
+
+bool usher_was_is_of(const UsherWas *was, const UsherDevice *device)
+{
+	g_autofree char *identity = usher_device_identity(device);
+	return was->identity == NULL || strcmp(was->identity, identity) == 0;
 }

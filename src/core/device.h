@@ -73,6 +73,7 @@ typedef struct UsherWas {
 	char *address;
 	char *driver;          /* NULL: none */
 	char *driver_override; /* NULL: none */
+	char *identity;        /* of the device that had it; NULL: not known */
 } UsherWas;
 USHER_RECORD_DECLARE(UsherWas, usher_was)
 
@@ -138,6 +139,10 @@ bool usher_device_state_may_move(UsherDeviceState from, UsherDeviceState to);
 
 /* PCI functions by address, then USB devices. -1, 0, 1. */
 int usher_device_compare(const UsherDevice *one, const UsherDevice *other);
+/* vendor:device:class, as steps and former drivers carry it. Given. */
+char *usher_device_identity(const UsherDevice *device);
+/* It is about this device, not about another that was at its address before. */
+bool usher_was_is_of(const UsherWas *was, const UsherDevice *device);
 /* The 24 bits of class_code; 0 when it is missing. */
 uint32_t usher_device_class(const UsherDevice *device);
 /* A bridge or a chipset function that drivers share with the host: never bound, never given. */

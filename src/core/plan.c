@@ -71,11 +71,6 @@ char *usher_step_print(const UsherStep *step)
 	g_assert_not_reached();
 }
 
-char *usher_device_identity(const UsherDevice *device)
-{
-	return g_strdup_printf("%s:%s:%s", device->vendor_id, device->device_id, device->class_code);
-}
-
 /* The lease's addresses: its device, then what is taken with it. Borrowed. */
 static GPtrArray *addresses_of(const UsherLease *lease)
 {
@@ -111,6 +106,7 @@ GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *
 		one->address = g_strdup(device->address);
 		one->driver = g_strdup(device->driver);
 		one->driver_override = g_strdup(device->driver_override);
+		one->identity = usher_device_identity(device);
 		g_ptr_array_add(was, one);
 	}
 	return g_steal_pointer(&was);
@@ -145,13 +141,27 @@ static bool take_device(const UsherDevice *device, GPtrArray *steps, GError **er
 	return true;
 }
 
+/* What the lease took must still be what is there: by its address alone it could be anything. */
+static bool is_same(const UsherLease *lease, const UsherDevice *device, GError **error)
+{
+	for (unsigned i = 0; i < lease->was->len; i++) {
+		const UsherWas *was = lease->was->pdata[i];
+		if (strcmp(was->address, device->address) != 0 || usher_was_is_of(was, device))
+			continue;
+		usher_error_set(error, USHER_ERROR_CONFLICT, "another device is at %s than lease %s is of",
+				device->address, lease->id);
+		return false;
+	}
+	return true;
+}
+
 bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error)
 {
 	g_autoptr(GPtrArray) addresses = addresses_of(lease);
 	unsigned before = steps->len;
 	for (unsigned i = 0; i < addresses->len; i++) {
 		const UsherDevice *device = find(seen, addresses->pdata[i], error);
-		if (device == NULL || !take_device(device, steps, error))
+		if (device == NULL || !is_same(lease, device, error) || !take_device(device, steps, error))
 			return false;
 	}
 	if (steps->len > before) {
@@ -163,24 +173,28 @@ bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrAr
 	return true;
 }
 
-/* What could not be read is not what it was. */
-static bool has_override_of(const UsherDevice *device, const UsherWas *was)
+/* A driver that neither is ours nor was there before: another hand has bound it since. */
+static bool has_foreign_driver(const UsherDevice *device, const UsherWas *was)
 {
-	return !device->driver_override_unknown &&
-	       g_strcmp0(device->driver_override, was->driver_override) == 0;
+	return device->driver != NULL && strcmp(device->driver, VFIO) != 0 &&
+	       g_strcmp0(device->driver, was->driver) != 0;
 }
 
-static bool is_home(const UsherDevice *device, const UsherWas *was)
+/* What could not be read is not what it was; what another hand has written since stays. */
+static bool is_override_to_be_put_back(const UsherDevice *device, const UsherWas *was)
 {
-	return g_strcmp0(device->driver, was->driver) == 0 && has_override_of(device, was);
+	if (device->driver_override_unknown)
+		return true;
+	bool is_foreign = device->driver_override != NULL && strcmp(device->driver_override, VFIO) != 0;
+	return !is_foreign && g_strcmp0(device->driver_override, was->driver_override) != 0;
 }
 
 static void give_back_device(const UsherDevice *device, const UsherWas *was, GPtrArray *steps)
 {
-	bool changes_driver = g_strcmp0(device->driver, was->driver) != 0;
+	bool changes_driver = g_strcmp0(device->driver, was->driver) != 0 && !has_foreign_driver(device, was);
 	if (changes_driver && device->driver != NULL)
 		add_step(steps, USHER_STEP_UNBIND, device, device->driver, /* takes */ false);
-	if (!has_override_of(device, was))
+	if (is_override_to_be_put_back(device, was))
 		add_step(steps, USHER_STEP_SET_OVERRIDE, device, was->driver_override, /* takes */ false);
 	if (changes_driver && was->driver != NULL)
 		add_step(steps, USHER_STEP_BIND, device, was->driver, /* takes */ false);
@@ -192,18 +206,7 @@ void usher_plan_give_back(const UsherInventory *seen, const GPtrArray *was, GPtr
 	for (unsigned i = was->len; i-- > 0;) {
 		const UsherWas *one = was->pdata[i];
 		const UsherDevice *device = usher_inventory_find_text(seen, one->address);
-		if (device != NULL && !is_home(device, one))
+		if (device != NULL && usher_was_is_of(one, device))
 			give_back_device(device, one, steps);
 	}
-}
-
-bool usher_plan_is_home(const UsherInventory *seen, const GPtrArray *was)
-{
-	for (unsigned i = 0; i < was->len; i++) {
-		const UsherWas *one = was->pdata[i];
-		const UsherDevice *device = usher_inventory_find_text(seen, one->address);
-		if (device != NULL && !is_home(device, one))
-			return false;
-	}
-	return true;
 }

@@ -40,16 +40,13 @@ bool usher_step_kind_is_host(UsherStepKind kind);
 /* "bind 0000:01:00.0 to vfio-pci" */
 char *usher_step_print(const UsherStep *step);
 
-/* vendor:device:class of a device, as steps carry it. */
-char *usher_device_identity(const UsherDevice *device);
-
 /* What each of the lease's devices has now, for lease->was. NOT_FOUND when one is gone, UNAVAILABLE
  * when one does not tell. */
 GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *lease, GError **error);
-/* Host steps that bind the lease's devices to vfio-pci; none when they are already. */
+/* Host steps that bind the lease's devices to vfio-pci; none when they are already. CONFLICT when
+ * another device is at the address than lease->was is of. */
 bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error);
-/* Host steps that bring the devices of was back to driver and override; none where they are home or
- * gone. Never fails: what cannot be known is left. */
+/* Host steps that bring the devices of was back to driver and override; none where they are home, gone or
+ * another one is in their place. Never fails: what cannot be known, and what another hand has done since,
+ * is left. */
 void usher_plan_give_back(const UsherInventory *seen, const GPtrArray *was, GPtrArray *steps);
-/* True when every device of was has the driver and override it had, or is gone. */
-bool usher_plan_is_home(const UsherInventory *seen, const GPtrArray *was);

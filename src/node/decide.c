@@ -254,6 +254,7 @@ static UsherDecision decide_device_return(const UsherSituation *situation, GPtrA
 	was->address = g_strdup(argument(situation, "address"));
 	was->driver = g_strdup(argument(situation, "driver"));
 	was->driver_override = g_strdup(argument(situation, "driver_override"));
+	was->identity = g_strdup(argument(situation, "identity"));
 	g_ptr_array_add(home, was);
 	usher_plan_give_back(situation->seen, home, steps);
 	return steps->len > 0 ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;

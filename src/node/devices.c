@@ -20,7 +20,6 @@ void usher_node_learn_records(UsherNode *node, GPtrArray *records)
 	g_clear_pointer(&node->records, g_ptr_array_unref);
 	node->records = g_ptr_array_ref(records);
 	g_hash_table_remove_all(node->tracked);
-	g_hash_table_remove_all(node->ids);
 	for (unsigned i = 0; i < records->len; i++) {
 		const UsherDevice *record = records->pdata[i];
 		UsherTracked *tracked = g_new0(UsherTracked, 1);
@@ -93,22 +92,43 @@ static void add_foreign(UsherNode *node, UsherDevice *device)
 	}
 }
 
-static const char *id_of(UsherNode *node, const UsherDevice *device)
+const char *usher_node_id_of(UsherNode *node, const UsherDevice *seen)
 {
-	const char *id = g_hash_table_lookup(node->ids, device->address);
-	if (id != NULL)
-		return id;
-	const UsherDevice *record = usher_identity_match(node->records, device);
-	char *given = record != NULL ? g_strdup(record->id) : usher_node_new_id(node, "d-");
-	g_hash_table_insert(node->ids, g_strdup(device->address), given);
-	return given;
+	const UsherDevice *record = node->records != NULL ? usher_identity_match(node->records, seen) : NULL;
+	return record != NULL ? record->id : NULL;
+}
+
+/* What does not tell today what it told before is what it was. */
+static void keep_facts(UsherDevice *device, const UsherDevice *record)
+{
+	if (record->facts == NULL)
+		return;
+	if (device->facts == NULL)
+		device->facts = usher_device_facts_new();
+	if (device->facts->serial == NULL)
+		device->facts->serial = g_strdup(record->facts->serial);
+	if (device->facts->path == NULL)
+		device->facts->path = g_strdup(record->facts->path);
+}
+
+/* The device with its id, a new one for one that was never seen. */
+static UsherDevice *recognize(UsherNode *node, const UsherDevice *seen)
+{
+	UsherDevice *device = usher_device_dup(seen);
+	g_free(device->id);
+	const UsherDevice *record = usher_identity_match(node->records, seen);
+	device->id = record != NULL ? g_strdup(record->id) : usher_node_new_id(node, "d-");
+	if (record != NULL) {
+		keep_facts(device, record);
+		(void) g_ptr_array_remove(node->records, (void *) (uintptr_t) record);
+	}
+	g_ptr_array_add(node->records, usher_device_dup(device));
+	return device;
 }
 
 static void track(UsherNode *node, const UsherDevice *seen)
 {
-	g_autoptr(UsherDevice) device = usher_device_dup(seen);
-	g_free(device->id);
-	device->id = g_strdup(id_of(node, seen));
+	g_autoptr(UsherDevice) device = recognize(node, seen);
 	device->state = state_of(node, seen);
 	add_foreign(node, device);
 	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
@@ -126,7 +146,7 @@ static void track(UsherNode *node, const UsherDevice *seen)
 	tracked->text = usher_record_print(&usher_device_type, device);
 }
 
-/* What is held no longer, by whatever hand, has nothing to be put back. */
+/* What is held no longer, by whatever hand, has nothing to be put back; nor has another device. */
 static void forget_unheld(UsherNode *node)
 {
 	GHashTableIter iter;
@@ -134,7 +154,9 @@ static void forget_unheld(UsherNode *node)
 	g_hash_table_iter_init(&iter, node->held);
 	while (g_hash_table_iter_next(&iter, &address, &was)) {
 		const UsherDevice *device = usher_inventory_find_text(node->seen, address);
-		if (device == NULL || g_strcmp0(device->driver, "vfio-pci") == 0)
+		bool is_held = device == NULL || (g_strcmp0(device->driver, "vfio-pci") == 0 &&
+						  usher_was_is_of(was, device));
+		if (is_held)
 			continue;
 		usher_node_note_held(node, was, /* is_held */ false);
 		g_hash_table_iter_remove(&iter);
@@ -152,13 +174,6 @@ void usher_node_track_devices(UsherNode *node)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		UsherTracked *tracked = value;
 		g_clear_pointer(&tracked->text, g_free);
-	}
-	/* Who was at an address may have gone and another come: ids follow what is seen. */
-	g_hash_table_iter_init(&iter, node->ids);
-	void *address;
-	while (g_hash_table_iter_next(&iter, &address, &value)) {
-		if (usher_inventory_find_text(node->seen, address) == NULL)
-			g_hash_table_iter_remove(&iter);
 	}
 	for (unsigned i = 0; i < node->seen->devices->len; i++)
 		track(node, node->seen->devices->pdata[i]);

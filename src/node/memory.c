@@ -172,6 +172,7 @@ static bool recall_held(UsherNode *node, const UsherJson *line, bool is_this_boo
 	was->address = g_strdup(address);
 	was->driver = g_strdup(usher_json_get_string(held, "driver"));
 	was->driver_override = g_strdup(usher_json_get_string(held, "driver_override"));
+	was->identity = g_strdup(usher_json_get_string(held, "identity"));
 	g_hash_table_replace(node->held, g_strdup(address), was);
 	return true;
 }

@@ -107,7 +107,6 @@ UsherNode *usher_node_new(const char *name, const char *instance, const char *ke
 	node->holdings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_holding);
 	node->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, usher_was_type.free);
 	node->tracked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_tracked);
-	node->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	if (!usher_node_remember(node, error))
 		return NULL;
 	ports->host->ops->watch(ports->host, host_changed, node);
@@ -137,7 +136,6 @@ void usher_node_free(UsherNode *node)
 	g_hash_table_unref(node->holdings);
 	g_hash_table_unref(node->held);
 	g_hash_table_unref(node->tracked);
-	g_hash_table_unref(node->ids);
 	g_clear_pointer(&node->records, g_ptr_array_unref);
 	g_clear_pointer(&node->guests, g_ptr_array_unref);
 	g_clear_pointer(&node->seen, usher_inventory_unref);

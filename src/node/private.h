@@ -85,8 +85,7 @@ struct UsherNode {
 	GHashTable *holdings; /* lease id → UsherHolding */
 	GHashTable *held;     /* address → UsherWas: what a held device had before */
 	GHashTable *tracked;  /* record id → UsherTracked */
-	GHashTable *ids;      /* address → record id, of what is seen */
-	GPtrArray *records;   /* of UsherDevice: the control plane's, once it has told; NULL before */
+	GPtrArray *records;   /* of UsherDevice: all that were ever seen; NULL until the control plane has told */
 	unsigned journal_lines;
 	unsigned fence_timer;
 
@@ -114,6 +113,8 @@ uint64_t usher_node_observe(UsherNode *node);
 void usher_node_track_devices(UsherNode *node);
 /* The records the control plane has: who the devices are. */
 void usher_node_learn_records(UsherNode *node, GPtrArray *records);
+/* The record id of what is seen, NULL: it was never seen before. Borrowed until devices are tracked. */
+const char *usher_node_id_of(UsherNode *node, const UsherDevice *seen);
 void usher_tracked_free(UsherTracked *tracked);
 
 /* ---- task.c ---- */

@@ -49,7 +49,8 @@ static void keep_held(UsherNode *node, const UsherLease *lease)
 	for (unsigned i = 0; i < lease->was->len; i++) {
 		const UsherWas *was = lease->was->pdata[i];
 		const UsherDevice *device = usher_inventory_find_text(node->seen, was->address);
-		bool is_held = device != NULL && g_strcmp0(device->driver, "vfio-pci") == 0 &&
+		bool is_held = device != NULL && usher_was_is_of(was, device) &&
+			       g_strcmp0(device->driver, "vfio-pci") == 0 &&
 			       g_strcmp0(was->driver, "vfio-pci") != 0;
 		if (!is_held)
 			continue;

@@ -265,6 +265,18 @@ static void end_undone(UsherTask *task)
 
 /* ---- deciding ---- */
 
+/* The device that was leased is still at its address. */
+static bool is_still_there(UsherNode *node, const UsherLease *lease, GError **error)
+{
+	const UsherDevice *device = usher_inventory_find_text(node->seen, lease->device->address);
+	const char *id = device != NULL ? usher_node_id_of(node, device) : NULL;
+	if (g_strcmp0(id, lease->device->id) == 0)
+		return true;
+	usher_error_set(error, USHER_ERROR_CONFLICT, "%s is at %s now, not the device that was leased",
+			device != NULL ? "another device" : "nothing", lease->device->address);
+	return false;
+}
+
 /* The leases are about to be prepared: what their devices have now goes to the journal first. */
 static bool prepare_leases(UsherTask *task, const GPtrArray *holdings, GError **error)
 {
@@ -273,13 +285,17 @@ static bool prepare_leases(UsherTask *task, const GPtrArray *holdings, GError **
 		UsherHolding *holding = holdings->pdata[i];
 		if (holding->lease->was->len > 0)
 			continue;
+		if (!is_still_there(node, holding->lease, error))
+			return false;
 		GPtrArray *was = usher_plan_observe_was(node->seen, holding->lease, error);
 		if (was == NULL)
 			return false;
 		for (unsigned j = 0; j < was->len; j++) {
 			const UsherWas *seen = was->pdata[j];
 			const UsherWas *held = g_hash_table_lookup(node->held, seen->address);
-			if (held == NULL)
+			bool is_held = held != NULL && g_strcmp0(seen->driver, "vfio-pci") == 0 &&
+				       g_strcmp0(seen->identity, held->identity) == 0;
+			if (!is_held)
 				continue;
 			usher_was_free(was->pdata[j]);
 			was->pdata[j] = usher_was_dup(held);

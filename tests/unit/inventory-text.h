@@ -4,6 +4,7 @@
  * Inventories written as text, one thing a line:
  *
  *   dev 0000:04:00.0 010802 driver=nvme group=5 parent=0000:00:1c.0 pf=… id=d-… vendor=… boot
+ *   dev 0000:04:00.0 010802 override=vfio-pci (or override-unknown) serial=…
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
  *     claim=…, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
@@ -49,12 +50,19 @@ static void text_device(UsherInventory *inventory, char **words)
 	device->address = g_strdup(words[1]);
 	device->class_code = g_strdup(words[2]);
 	device->driver = g_strdup(text_option(words, "driver", 0));
+	device->driver_override = g_strdup(text_option(words, "override", 0));
+	device->driver_override_unknown = text_flag(words, "override-unknown");
 	device->parent = g_strdup(text_option(words, "parent", 0));
 	device->physical_function = g_strdup(text_option(words, "pf", 0));
 	device->id = g_strdup(text_option(words, "id", 0));
 	device->vendor_id = g_strdup(text_option(words, "vendor", 0));
 	device->device_id = g_strdup(text_option(words, "device", 0));
 	device->boot_display = text_flag(words, "boot");
+	const char *serial = text_option(words, "serial", 0);
+	if (serial != NULL) {
+		device->facts = usher_device_facts_new();
+		device->facts->serial = g_strdup(serial);
+	}
 	const char *group = text_option(words, "group", 0);
 	if (group != NULL)
 		device->iommu_group = g_ascii_strtoll(group, NULL, 10);
