@@ -4,7 +4,7 @@
 #include "base/error.h"
 
 #define DEFAULT_STOP_SECONDS 120
-#define MAX_STOP_SECONDS     (24 * 60 * 60)
+#define MAX_SECONDS     (24 * 60 * 60)
 
 typedef struct AdoptBody {
 	char *node;
@@ -51,9 +51,12 @@ static const UsherRecordType detach_type = { "request to remove", sizeof(DetachB
 
 typedef struct StartBody {
 	bool without_devices;
+	int64_t timeout_seconds;
 } StartBody;
 static const UsherField start_fields[] = {
 	{ "without_devices", USHER_FIELD_BOOL, offsetof(StartBody, without_devices) },
+	{ "timeout_seconds", USHER_FIELD_INT, offsetof(StartBody, timeout_seconds),
+		USHER_FIELD_NULLABLE },
 	{ NULL },
 };
 static const UsherRecordType start_type = { "start", sizeof(StartBody), start_fields, NULL };
@@ -167,28 +170,45 @@ UsherHttpResponse *usher_route_vm_detach(const UsherCall *call, GError **error)
 	return reply(call, operation, error);
 }
 
+/* A number of seconds that was asked for, or the usual one. */
+static bool read_timeout(int64_t asked, int64_t usual, int64_t *out_us, GError **error)
+{
+	int64_t seconds = asked == USHER_INT_NULL ? usual : asked;
+	if (asked != USHER_INT_NULL && (seconds < 1 || seconds > MAX_SECONDS)) {
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"timeout_seconds is a number from 1 to %d", MAX_SECONDS);
+		return false;
+	}
+	*out_us = seconds * G_USEC_PER_SEC;
+	return true;
+}
+
+static UsherOperation *start(const UsherCall *call, const StartBody *body, GError **error)
+{
+	UsherAsk ask = call->ask;
+	if (!read_timeout(body->timeout_seconds, 0, &ask.timeout_us, error))
+		return NULL;
+	return usher_cluster_vm_start(
+		call->cluster, &ask, call->names[0], body->without_devices, error);
+}
+
 UsherHttpResponse *usher_route_vm_start(const UsherCall *call, GError **error)
 {
 	StartBody *body = usher_call_record(call, &start_type, error);
 	if (body == NULL)
 		return NULL;
-	UsherOperation *operation = usher_cluster_vm_start(
-		call->cluster, &call->ask, call->names[0], body->without_devices, error);
+	UsherOperation *operation = start(call, body, error);
 	usher_record_free(&start_type, body);
 	return reply(call, operation, error);
 }
 
 static UsherOperation *stop(const UsherCall *call, const StopBody *body, GError **error)
 {
-	int64_t seconds = body->timeout_seconds == USHER_INT_NULL ? DEFAULT_STOP_SECONDS
-								  : body->timeout_seconds;
-	if (seconds < 1 || seconds > MAX_STOP_SECONDS) {
-		usher_error_set(error, USHER_ERROR_INVALID,
-			"timeout_seconds is a number from 1 to %d", MAX_STOP_SECONDS);
+	int64_t timeout_us;
+	if (!read_timeout(body->timeout_seconds, DEFAULT_STOP_SECONDS, &timeout_us, error))
 		return NULL;
-	}
-	return usher_cluster_vm_stop(call->cluster, &call->ask, call->names[0], body->force,
-		seconds * G_USEC_PER_SEC, error);
+	return usher_cluster_vm_stop(
+		call->cluster, &call->ask, call->names[0], body->force, timeout_us, error);
 }
 
 UsherHttpResponse *usher_route_vm_stop(const UsherCall *call, GError **error)

@@ -149,11 +149,21 @@ bool usher_cmd_vm_detach(UsherCli *cli, GError **error)
 	return operate(cli, "detach", body, "changed", error);
 }
 
+static void put_timeout(UsherCli *cli, UsherJsonWriter *body)
+{
+	uint32_t seconds;
+	bool is_given = usher_cli_has(cli, "timeout") &&
+			usher_text_parse_u32(usher_cli_text(cli, "timeout"), UINT32_MAX, &seconds, NULL);
+	if (is_given)
+		usher_json_put_int(body, "timeout_seconds", seconds);
+}
+
 bool usher_cmd_vm_start(UsherCli *cli, GError **error)
 {
 	UsherJsonWriter *body = usher_cli_body();
 	if (usher_cli_has(cli, "without-devices"))
 		usher_json_put_bool(body, "without_devices", true);
+	put_timeout(cli, body);
 	return operate(cli, "start", body, "started", error);
 }
 
@@ -164,11 +174,6 @@ bool usher_cmd_vm_stop(UsherCli *cli, GError **error)
 	UsherJsonWriter *body = usher_cli_body();
 	if (usher_cli_has(cli, "force"))
 		usher_json_put_bool(body, "force", true);
-	uint32_t seconds;
-	if (usher_cli_has(cli, "timeout")) {
-		(void) usher_text_parse_u32(
-			usher_cli_text(cli, "timeout"), UINT32_MAX, &seconds, NULL);
-		usher_json_put_int(body, "timeout_seconds", seconds);
-	}
+	put_timeout(cli, body);
 	return operate(cli, "stop", body, "stopped", error);
 }

@@ -86,6 +86,7 @@ static const UsherFlag detach_flags[] = {
 };
 static const UsherFlag start_flags[] = {
 	{ "without-devices", 0, USHER_FLAG_SWITCH, NULL, "start it without what it requests" },
+	{ "timeout", 0, USHER_FLAG_NUMBER, "SECONDS", "undone when it takes longer (180)" },
 	{ NULL },
 };
 static const UsherFlag stop_flags[] = {

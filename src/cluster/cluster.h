@@ -21,6 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherCluster, usher_cluster_free)
 typedef struct UsherAsk {
 	const char *actor; /* "uid 0" */
 	bool dry_run;	   /* check everything, write nothing */
+	int64_t timeout_us; /* how long what it begins may take; 0: as long as is usual */
 	int64_t expect;	   /* revision the object must have; USHER_ANY_REVISION; 0: must not exist */
 } UsherAsk;
 #define USHER_ANY_REVISION (-1)

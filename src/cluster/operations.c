@@ -22,7 +22,7 @@ UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask
 	operation->based_on = usher_world_revision(cluster->world);
 	operation->actor = g_strdup(ask->actor);
 	operation->created = cluster->clock->ops->wall(cluster->clock);
-	operation->deadline = operation->created + timeout_us;
+	operation->deadline = operation->created + (ask->timeout_us > 0 ? ask->timeout_us : timeout_us);
 	return operation;
 }
 
