@@ -312,6 +312,9 @@ static bool stage_operation(UsherCluster *cluster, UsherTxn *txn, void *data, GE
 	g_ptr_array_set_size(operation->steps, 0);
 	for (unsigned i = 0; i < reported->steps->len; i++)
 		g_ptr_array_add(operation->steps, usher_operation_step_dup(reported->steps->pdata[i]));
+	g_ptr_array_set_size(operation->needs, 0);
+	for (unsigned i = 0; i < reported->needs->len; i++)
+		g_ptr_array_add(operation->needs, g_strdup(reported->needs->pdata[i]));
 	usher_problem_free(operation->error);
 	operation->error = reported->error != NULL ? usher_problem_dup(reported->error) : NULL;
 	if (!usher_operation_state_is_end(operation->state)) {
