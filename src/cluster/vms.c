@@ -424,8 +424,9 @@ UsherOperation *usher_cluster_vm_start(UsherCluster *cluster, const UsherAsk *as
 	if (operation != NULL)
 		return operation;
 	if (usher_error_object(problem) == NULL) {
-		g_prefix_error(&problem, "vm '%s' can't be started: ", name);
 		g_autofree char *object = g_strconcat("vm/", name, NULL);
+		g_autofree char *why = g_steal_pointer(&problem->message);
+		problem->message = usher_operation_refusal(USHER_KIND_VM_START, object, why);
 		usher_error_set_object(problem, object);
 	}
 	g_propagate_error(error, g_steal_pointer(&problem));

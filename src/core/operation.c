@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/operation.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 typedef struct UsherOperationRow {
@@ -32,6 +34,16 @@ const char *const usher_operation_kind_names[] = {
 	[USHER_KIND_VM_ADOPT] = "vm-adopt",	[USHER_KIND_VM_FORGET] = "vm-forget",
 	[USHER_KIND_VM_DETACH] = "vm-detach",	[USHER_KIND_RETURN] = "return",
 	[USHER_KIND_DEVICE_RETURN] = "device-return", [USHER_N_KINDS] = NULL,
+};
+
+static const char *const refusals[USHER_N_KINDS] = {
+	[USHER_KIND_VM_START] = "can't be started",
+	[USHER_KIND_VM_STOP] = "can't be stopped",
+	[USHER_KIND_VM_ADOPT] = "can't be adopted",
+	[USHER_KIND_VM_FORGET] = "can't be forgotten",
+	[USHER_KIND_VM_DETACH] = "can't be detached from its devices",
+	[USHER_KIND_RETURN] = "does not let go of its devices",
+	[USHER_KIND_DEVICE_RETURN] = "can't be returned",
 };
 
 static const UsherField step_fields[] = {
@@ -112,4 +124,13 @@ void usher_problem_raise(const UsherProblem *problem, GError **error)
 		return;
 	usher_error_set_object(*error, problem->object);
 	usher_error_set_hint(*error, problem->hint);
+}
+
+char *usher_operation_refusal(UsherOperationKind kind, const char *object, const char *why)
+{
+	g_assert(kind < USHER_N_KINDS);
+	const char *slash = strchr(object, '/');
+	g_assert(slash != NULL);
+	return g_strdup_printf("%.*s '%s' %s: %s", (int) (slash - object), object, slash + 1, refusals[kind],
+			       why);
 }

@@ -56,6 +56,9 @@ typedef enum {
 } UsherOperationKind;
 extern const char *const usher_operation_kind_names[USHER_N_KINDS + 1];
 
+/* "vm 'win11' can't be started: WHY" */
+char *usher_operation_refusal(UsherOperationKind kind, const char *object, const char *why);
+
 typedef struct UsherOperation {
 	char *id;	/* "op-" + 10 */
 	unsigned kind;	/* UsherOperationKind */

@@ -173,7 +173,7 @@ static UsherDecision stop_running(const UsherSituation *situation, GPtrArray *st
 		(void) usher_text_parse_time(until, &off_until, NULL);
 	if (situation->now >= off_until) {
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE,
-				"vm '%s' was asked to power off and did not in time: it runs on", name_of(situation));
+				"it was asked to power off and did not in time: it runs on");
 		return USHER_DECIDE_FAIL;
 	}
 	if (!situation->guest_asked) {

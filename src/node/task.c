@@ -157,10 +157,14 @@ static void close_shown(UsherTask *task, UsherStepState running_became)
 
 static void set_error(UsherTask *task, const GError *error)
 {
-	usher_problem_free(task->operation->error);
-	task->operation->error = usher_problem_of(error);
-	if (task->operation->error->object == NULL)
-		task->operation->error->object = g_strdup(task->operation->object);
+	UsherOperation *operation = task->operation;
+	usher_problem_free(operation->error);
+	UsherProblem *problem = usher_problem_of(error);
+	g_autofree char *why = g_steal_pointer(&problem->message);
+	problem->message = usher_operation_refusal(operation->kind, operation->object, why);
+	if (problem->object == NULL)
+		problem->object = g_strdup(operation->object);
+	operation->error = problem;
 }
 
 static void begin_undo(UsherTask *task, const GError *error)
