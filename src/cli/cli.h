@@ -66,10 +66,11 @@ typedef enum {
 	USHER_FORMAT_TABLE,
 	USHER_FORMAT_WIDE,
 	USHER_FORMAT_JSON,
+	USHER_FORMAT_CSV,
 	USHER_FORMAT_NAME,
 } UsherFormat;
 
-#define USHER_CLI_MAX_COLUMNS 16
+#define USHER_CLI_MAX_COLUMNS 32
 
 struct UsherCli {
 	const UsherCommand *command;
@@ -81,7 +82,8 @@ struct UsherCli {
 	const char *server;  /* owned by flags or the environment */
 	const char *root;    /* NULL: this machine */
 	UsherClient *client; /* made when it is first asked for */
-	unsigned widths[USHER_CLI_MAX_COLUMNS]; /* of the table that is being printed */
+	GPtrArray *columns;  /* of const UsherColumn *: of the table that is being printed */
+	unsigned widths[USHER_CLI_MAX_COLUMNS];
 };
 
 /* parse.c: argv without the program's name. What could be read of it is in cli even when there is
@@ -125,12 +127,13 @@ GPtrArray *usher_cli_list(UsherCli *cli, const char *collection, const char *que
 char *usher_cli_path(const char *part, ...) G_GNUC_NULL_TERMINATED;
 UsherJsonWriter *usher_cli_body(void);
 
-/* print.c */
 typedef struct UsherColumn {
 	const char *header;
 	const char *member; /* "status.state"; NULL: cell says it */
 	char *(*cell)(const UsherJson *object);
+	char *(*whole)(const UsherJson *object); /* in wide and csv; NULL: as cell */
 	bool is_wide;
+	bool gives_way; /* is cut when the terminal is narrow */
 } UsherColumn;
 /* A kind as the CLI lists and shows it. */
 typedef struct UsherNoun {
@@ -142,10 +145,26 @@ typedef struct UsherNoun {
 extern const UsherNoun usher_nouns[];
 const UsherNoun *usher_cli_noun(const char *kind);
 
+
+/* rows.c: lists of objects. */
+/* What --columns asks for, of the noun's columns and the members of its objects; ends the call with
+ * a usage error where there is no such. NULL words: the noun's. */
+bool usher_cli_choose_columns(UsherCli *cli, const UsherNoun *noun, const char *words,
+	const GPtrArray *items, GError **error);
+/* By the column or member; a leading "-" turns the order round; what lacks it comes last. */
+bool usher_cli_sort(UsherCli *cli, const UsherNoun *noun, const char *field, GPtrArray *items,
+	GError **error);
 void usher_cli_print_items(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items);
-void usher_cli_print_object(const UsherCli *cli, const UsherNoun *noun, const UsherJson *object);
+/* The same with a line above each run of items that have one heading, in what people read. */
+void usher_cli_print_sections(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items,
+	char *(*heading)(const UsherJson *));
 /* One more of a list that was printed: its columns stay where they are. */
 void usher_cli_print_row(UsherCli *cli, const UsherNoun *noun, const UsherJson *object);
+/* What the next command takes. */
+const char *usher_cli_name_of(const UsherNoun *noun, const UsherJson *object);
+
+/* print.c */
+void usher_cli_print_object(const UsherCli *cli, const UsherNoun *noun, const UsherJson *object);
 void usher_cli_print_json(const UsherJson *json);
 void usher_cli_print_line(const UsherJson *json);
 /* "group/nics created", unless -q. */

@@ -5,84 +5,16 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/device-columns.h"
 #include "cli/devices.h"
 #include "core/rules/filter.h"
 
-extern const UsherColumn usher_device_columns[];
-
-static char *name_cell(const UsherJson *device)
-{
-	g_autofree char *name = usher_cli_cell(usher_cli_member(device, "device"));
-	if (name != NULL)
-		return g_steal_pointer(&name);
-	return usher_cli_cell(usher_cli_member(device, "class_name"));
-}
-
-/* "1+2": IOMMU group 1, and two companions that would go with it. */
-static char *iommu_cell(const UsherJson *device)
-{
-	g_autofree char *group = usher_cli_cell(usher_cli_member(device, "iommu_group"));
-	size_t n = usher_json_length(usher_json_get(device, "companions"));
-	if (group == NULL || n == 0)
-		return g_steal_pointer(&group);
-	return g_strdup_printf("%s+%zu", group, n);
-}
-
-static bool is_plain_state(const char *state)
-{
-	return state == NULL || strcmp(state, "host") == 0 || strcmp(state, "held") == 0;
-}
-
-/* One word for "can it be given now": what usher does with it, else what the guard says of it. */
-static char *state_cell(const UsherJson *device)
-{
-	const char *state = usher_json_get_string(device, "state");
-	if (!is_plain_state(state))
-		return g_strdup(state);
-	const UsherJson *verdict = usher_cli_member(device, "guard.verdict");
-	g_autofree char *text = usher_cli_cell(verdict);
-	bool is_held = g_strcmp0(state, "held") == 0 && g_strcmp0(text, "free") == 0;
-	return is_held ? g_strdup("held") : g_steal_pointer(&text);
-}
-
-static char *why_cell(const UsherJson *device)
-{
-	const char *lease = usher_json_get_string(device, "lease");
-	if (lease != NULL)
-		return g_strdup(lease);
-	if (!is_plain_state(usher_json_get_string(device, "state")))
-		return NULL;
-	const UsherJson *reasons = usher_cli_member(device, "guard.reasons");
-	const UsherJson *because = usher_cli_member(device, "passthrough.because");
-	g_autofree char *whole = usher_cli_cell(usher_cli_member(device, "passthrough.whole"));
-	char *why = NULL;
-	if (reasons != NULL && usher_json_length(reasons) > 0)
-		why = usher_cli_cell(usher_cli_member(usher_json_at(reasons, 0), "why"));
-	else if (g_strcmp0(whole, "yes") != 0 && because != NULL && usher_json_length(because) > 0)
-		why = usher_cli_cell(usher_json_at(because, 0));
-	return why != NULL ? g_strdelimit(why, " ", '-') : NULL;
-}
-
-const UsherColumn usher_device_columns[] = {
-	{ "ADDRESS", "address" },
-	{ "NAME", .cell = name_cell },
-	{ "DRIVER", "driver" },
-	{ "GROUP", "groups" },
-	{ "IOMMU", .cell = iommu_cell },
-	{ "STATE", .cell = state_cell },
-	{ "NODE", "node", .is_wide = true },
-	{ "ID", "id", .is_wide = true },
-	{ "TYPE", "type", .is_wide = true },
-	{ "NUMA", "numa_node", .is_wide = true },
-	{ "VENDOR", "vendor", .is_wide = true },
-	{ "WHY", .cell = why_cell },
-	{ NULL },
-};
-
-/* What --type and --filter ask for. */
+/* What --type, --filter, --free and --all ask for. */
 typedef struct Wanted {
 	char **types; /* NULL: all */
 	UsherFilter *filter;
+	bool only_free;
+	bool with_hubs;
 } Wanted;
 
 static void wanted_clear(Wanted *wanted)
@@ -103,16 +35,29 @@ static bool read_wanted(UsherCli *cli, Wanted *wanted, GError **error)
 		return usher_cli_misuse(
 			cli, error, "--type is one of %s, not '%s'", known, wanted->types[i]);
 	}
+	wanted->only_free = usher_cli_has(cli, "free");
+	wanted->with_hubs = usher_cli_has(cli, "all");
 	const char *filter = usher_cli_text(cli, "filter");
 	wanted->filter = filter != NULL ? usher_filter_parse(filter, error) : NULL;
 	return filter == NULL || wanted->filter != NULL;
 }
 
+/* USB class 09. */
+static bool is_hub(const UsherJson *device)
+{
+	const char *class_code = usher_json_get_string(device, "class");
+	return g_strcmp0(usher_json_get_string(device, "kind"), "usb") == 0 && class_code != NULL &&
+		g_str_has_prefix(class_code, "09");
+}
+
 static bool is_wanted(const Wanted *wanted, const UsherJson *device, bool *out_is, GError **error)
 {
 	const char *type = usher_json_get_string(device, "type");
-	*out_is = wanted->types == NULL ||
-		(type != NULL && g_strv_contains((const char *const *) wanted->types, type));
+	*out_is = (wanted->types == NULL ||
+			  (type != NULL &&
+				  g_strv_contains((const char *const *) wanted->types, type))) &&
+		(wanted->with_hubs || !is_hub(device)) &&
+		(!wanted->only_free || usher_cli_device_is_free(device));
 	if (!*out_is || wanted->filter == NULL)
 		return true;
 	g_autoptr(UsherDevice) record = usher_record_read(&usher_device_type, device, error);
@@ -159,23 +104,44 @@ static GPtrArray *fetch_devices(UsherCli *cli, GError **error)
 	return devices;
 }
 
-bool usher_cmd_device_list(UsherCli *cli, GError **error)
+/* Borrows the devices; NULL with an error. */
+static GPtrArray *select_devices(UsherCli *cli, const GPtrArray *devices, GError **error)
 {
 	g_auto(Wanted) wanted = { 0 };
 	if (!read_wanted(cli, &wanted, error))
-		return false;
-	g_autoptr(GPtrArray) devices = fetch_devices(cli, error);
-	if (devices == NULL)
-		return false;
+		return NULL;
 	g_autoptr(GPtrArray) shown = g_ptr_array_new();
 	for (unsigned i = 0; i < devices->len; i++) {
 		bool is_shown;
 		if (!is_wanted(&wanted, devices->pdata[i], &is_shown, error))
-			return false;
+			return NULL;
 		if (is_shown)
 			g_ptr_array_add(shown, devices->pdata[i]);
 	}
-	usher_cli_print_items(cli, usher_cli_noun("device"), shown);
+	return g_steal_pointer(&shown);
+}
+
+bool usher_cmd_device_list(UsherCli *cli, GError **error)
+{
+	const UsherNoun *noun = usher_cli_noun("device");
+	g_auto(Wanted) checked = { 0 }; /* before anything is asked or read */
+	if (!read_wanted(cli, &checked, error))
+		return false;
+	g_autoptr(GPtrArray) devices = fetch_devices(cli, error);
+	g_autoptr(GPtrArray) shown = devices != NULL ? select_devices(cli, devices, error) : NULL;
+	if (shown == NULL)
+		return false;
+	const char *sort = usher_cli_text(cli, "sort");
+	if (sort != NULL && !usher_cli_sort(cli, noun, sort, shown, error))
+		return false;
+	const char *grouping = usher_cli_text(cli, "group-by");
+	const char *by = NULL;
+	UsherHeadingFunc heading = grouping != NULL ? usher_cli_grouping(grouping, &by) : NULL;
+	if (by != NULL && !usher_cli_sort(cli, noun, by, shown, error))
+		return false;
+	if (!usher_cli_choose_columns(cli, noun, usher_cli_text(cli, "columns"), shown, error))
+		return false;
+	usher_cli_print_sections(cli, noun, shown, heading);
 	return true;
 }
 

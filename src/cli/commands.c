@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands and flags. Verbs of a noun stand together. */
-#include "cli/cli.h"
+#include "cli/device-columns.h"
 #include "core/device.h"
 #include "core/vm.h"
 
-static const char *const format_names[] = { "table", "wide", "json", "name", NULL };
+static const char *const format_names[] = { "table", "wide", "json", "csv", "name", NULL };
 static const char *const return_names[] = { "host", "hold", "by-class", NULL };
 
 const UsherFlag usher_global_flags[] = {
@@ -22,12 +22,26 @@ const UsherFlag usher_global_flags[] = {
 	{ NULL },
 };
 
+#define VERBOSE_FLAG \
+	{ \
+		"verbose", 0, USHER_FLAG_SWITCH, NULL, \
+			"say on standard error what could not be read" \
+	}
 static const UsherFlag device_list_flags[] = {
 	{ "type", 0, USHER_FLAG_TEXT, "TYPE[,TYPE]", "only devices of these types" },
 	{ "filter", 0, USHER_FLAG_TEXT, "FILTER",
 		"only devices that match, in the language of rules" },
+	{ "free", 0, USHER_FLAG_SWITCH, NULL,
+		"only devices that the host does not need and nobody has" },
+	{ "all", 0, USHER_FLAG_SWITCH, NULL, "USB hubs, too" },
+	{ "group-by", 0, USHER_FLAG_TEXT, "WHAT", "those together that have it in common",
+		usher_cli_grouping_names },
+	{ "columns", 0, USHER_FLAG_TEXT, "COLUMN[,COLUMN]",
+		"these columns, or members of --json as facts.serial" },
+	{ "sort", 0, USHER_FLAG_TEXT, "[-]COLUMN", "in the order of a column; -: backwards" },
 	{ "node", 0, USHER_FLAG_TEXT, "NODE", "devices of that node, as usherd knows them" },
 	{ "all-nodes", 0, USHER_FLAG_SWITCH, NULL, "devices of all nodes" },
+	VERBOSE_FLAG,
 	{ NULL },
 };
 static const UsherFlag make_resource_flags[] = {
@@ -116,6 +130,8 @@ const UsherCommand usher_commands[] = {
 
 	{ "device", "list", "", 0, 0, 0, "Devices of this host, or of nodes", device_list_flags,
 		"  usher device list --type display,network\n"
+		"  usher device list --free --group-by iommu\n"
+		"  usher device list --columns address,driver,facts.serial --sort -numa_node\n"
 		"  usher device list --filter \"vendor ct 'Intel'\" -o name",
 		NULL, usher_cmd_device_list },
 	{ "device", "show", "[NODE/]ADDRESS", 1, 1, 0, "All about one device", NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/devices.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -95,6 +96,12 @@ static UsherJson *json_of(const UsherDevice *device, GHashTable *known, GError *
 	return usher_json_parse(text, strlen(text), error);
 }
 
+static void print_notes(const UsherInventory *inventory)
+{
+	for (unsigned i = 0; i < inventory->notes->len; i++)
+		fprintf(stderr, "note: %s\n", (const char *) inventory->notes->pdata[i]);
+}
+
 GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
 {
 	/* Without the program what a device's driver_override is stays unknown. */
@@ -103,6 +110,8 @@ GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
 	g_autoptr(UsherInventory) inventory = usher_scan(cli->root, helper, error);
 	if (inventory == NULL)
 		return NULL;
+	if (usher_cli_has(cli, "verbose"))
+		print_notes(inventory);
 	g_autoptr(GHashTable) known = cli->root == NULL ? known_devices(cli) : NULL;
 	g_autoptr(GPtrArray) devices =
 		g_ptr_array_new_with_free_func((GDestroyNotify) usher_json_unref);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "cli/cli.h"
+#include "cli/device-columns.h"
 
 static char *time_cell(const UsherJson *object, const char *member)
 {
@@ -139,7 +139,6 @@ static const UsherColumn event_columns[] = {
 	{ "MESSAGE", "message" },
 	{ NULL },
 };
-extern const UsherColumn usher_device_columns[];
 
 const UsherNoun usher_nouns[] = {
 	{ "group", "groups", "name", group_columns },

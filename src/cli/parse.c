@@ -36,6 +36,7 @@ void usher_cli_free(UsherCli *cli)
 	g_ptr_array_unref(cli->args);
 	g_hash_table_unref(cli->flags);
 	usher_client_free(cli->client);
+	g_clear_pointer(&cli->columns, g_ptr_array_unref);
 	g_free(cli);
 }
 
@@ -313,7 +314,7 @@ static bool is_count_good(UsherCli *cli, GError **error)
 
 static bool choose_format(UsherCli *cli, GError **error)
 {
-	static const char *const names[] = { "table", "wide", "json", "name", NULL };
+	static const char *const names[] = { "table", "wide", "json", "csv", "name", NULL };
 	const char *output = usher_cli_text(cli, "output");
 	bool wants_json = usher_cli_has(cli, "json");
 	for (unsigned i = 0; output != NULL && names[i] != NULL; i++) {

@@ -80,111 +80,6 @@ void usher_cli_print_line(const UsherJson *json)
 	(void) fflush(stdout);
 }
 
-static bool is_shown(const UsherCli *cli, const UsherColumn *column)
-{
-	return !column->is_wide || cli->format == USHER_FORMAT_WIDE;
-}
-
-static GPtrArray *cells_of(const UsherCli *cli, const UsherNoun *noun, const UsherJson *object)
-{
-	GPtrArray *cells = g_ptr_array_new_with_free_func(g_free);
-	for (const UsherColumn *column = noun->columns; column->header != NULL; column++) {
-		if (!is_shown(cli, column))
-			continue;
-		char *cell = NULL;
-		if (object == NULL)
-			cell = g_strdup(column->header);
-		else if (column->cell != NULL)
-			cell = column->cell(object);
-		else
-			cell = usher_cli_cell(usher_cli_member(object, column->member));
-		bool is_empty = cell == NULL || cell[0] == '\0';
-		g_ptr_array_add(cells, is_empty ? g_strdup("-") : g_strdup(cell));
-		g_free(cell);
-	}
-	g_assert(cells->len <= USHER_CLI_MAX_COLUMNS);
-	return cells;
-}
-
-static void widen(UsherCli *cli, const GPtrArray *cells)
-{
-	for (unsigned i = 0; i < cells->len; i++)
-		cli->widths[i] = MAX(cli->widths[i], (unsigned) g_utf8_strlen(cells->pdata[i], -1));
-}
-
-static void print_cells(const UsherCli *cli, const GPtrArray *cells)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-	for (unsigned i = 0; i < cells->len; i++) {
-		const char *cell = cells->pdata[i];
-		g_string_append(line, cell);
-		for (unsigned n = (unsigned) g_utf8_strlen(cell, -1);
-			i + 1 < cells->len && n < cli->widths[i] + 2; n++)
-			g_string_append_c(line, ' ');
-	}
-	printf("%s\n", line->str);
-}
-
-static const char *name_of(const UsherNoun *noun, const UsherJson *object)
-{
-	const UsherJson *name = usher_cli_member(object, noun->name_member);
-	return name != NULL && usher_json_type(name) == USHER_JSON_STRING ? usher_json_string(name)
-									  : "-";
-}
-
-static void print_table(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items)
-{
-	g_autoptr(GPtrArray) rows =
-		g_ptr_array_new_with_free_func((GDestroyNotify) g_ptr_array_unref);
-	if (!usher_cli_has(cli, "no-headers"))
-		g_ptr_array_add(rows, cells_of(cli, noun, NULL));
-	for (unsigned i = 0; i < items->len; i++)
-		g_ptr_array_add(rows, cells_of(cli, noun, items->pdata[i]));
-	for (unsigned i = 0; i < rows->len; i++)
-		widen(cli, rows->pdata[i]);
-	for (unsigned i = 0; i < rows->len; i++)
-		print_cells(cli, rows->pdata[i]);
-}
-
-static void print_array(const GPtrArray *items)
-{
-	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ true);
-	usher_json_begin_array(writer);
-	for (unsigned i = 0; i < items->len; i++)
-		usher_json_write_value(writer, items->pdata[i]);
-	usher_json_end_array(writer);
-	g_autofree char *text = usher_json_writer_finish(writer);
-	printf("%s\n", text);
-}
-
-void usher_cli_print_items(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items)
-{
-	if (cli->format == USHER_FORMAT_JSON) {
-		print_array(items);
-		return;
-	}
-	if (cli->format != USHER_FORMAT_NAME) {
-		print_table(cli, noun, items);
-		return;
-	}
-	for (unsigned i = 0; i < items->len; i++)
-		printf("%s\n", name_of(noun, items->pdata[i]));
-}
-
-void usher_cli_print_row(UsherCli *cli, const UsherNoun *noun, const UsherJson *object)
-{
-	if (cli->format == USHER_FORMAT_JSON) {
-		usher_cli_print_line(object);
-	} else if (cli->format == USHER_FORMAT_NAME) {
-		printf("%s\n", name_of(noun, object));
-	} else {
-		g_autoptr(GPtrArray) cells = cells_of(cli, noun, object);
-		widen(cli, cells);
-		print_cells(cli, cells);
-	}
-	(void) fflush(stdout);
-}
-
 static void print_value(const UsherJson *value, unsigned depth);
 
 /* One member a line; what has members of its own follows indented. */
@@ -228,7 +123,7 @@ void usher_cli_print_object(const UsherCli *cli, const UsherNoun *noun, const Us
 	if (cli->format == USHER_FORMAT_JSON)
 		usher_cli_print_json(object);
 	else if (cli->format == USHER_FORMAT_NAME)
-		printf("%s\n", name_of(noun, object));
+		printf("%s\n", usher_cli_name_of(noun, object));
 	else
 		print_value(object, 0);
 }

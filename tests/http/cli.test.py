@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The CLI against a real usherd, and without one."""
+import csv
 import json
 import os
 import pty
@@ -38,6 +39,34 @@ class Alone(Bed):
         self.assertEqual(table.count("\n"), len(devices) + 1)
         self.assertEqual(json.loads(self.run_usher("device", "list", "--root", self.dir, "--json").stdout), [])
         self.assertEqual(json.loads(self.run_usher("device", "list", "--json", USHER_ROOT=self.dir).stdout), [])
+
+    def test_device_lists(self):
+        def lines(*words):
+            done = self.run_usher("device", "list", *words, USHER_SERVER=self.socket)
+            return done.stdout.splitlines()
+        devices = json.loads("\n".join(lines("--json")))
+        addresses = [device["address"] for device in devices]
+        self.assertEqual(lines("-o", "name"), addresses)
+        self.assertEqual(lines("--columns", "address", "--no-headers"), addresses)
+        self.assertEqual(lines("--columns", "address", "--no-headers", "--sort", "-address"), addresses[::-1])
+        table = list(csv.DictReader(lines("-o", "csv")))
+        self.assertEqual([row["address"] for row in table], addresses)
+        self.assertEqual([row["name"] for row in table], [device["device"] for device in devices])
+        free = lines("--free", "-o", "name")
+        for device in devices:
+            is_free = device["guard"]["verdict"] == "free" and not device["foreign"]
+            self.assertEqual(device["address"] in free, is_free)
+        by_driver = f"driver eq '{devices[0]['driver'] or ''}'"
+        self.assertIn(addresses[0], lines("--filter", by_driver, "-o", "name"))
+        for grouping in ("iommu", "node", "model", "group"):
+            grouped = lines("--group-by", grouping, "--columns", "address", "--no-headers")
+            self.assertEqual(sorted(set(addresses) & set(grouped)), sorted(addresses))
+            self.assertTrue(grouped[0].endswith(":"))
+        for words in (["--columns", "no-such"], ["--sort", "no-such"], ["--group-by", "x"], ["--filter", "x"]):
+            status = 1 if words[0] == "--filter" else 2
+            self.run_usher("device", "list", *words, status=status)
+        self.assertIn("note: /sys/bus/pci/devices could not be read",
+                      self.run_usher("device", "list", "--verbose", "--root", self.dir).stderr)
 
     def test_one_sentence(self):
         done = self.run_usher("vm", "list", status=1, USHER_SERVER=self.socket)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/why.h"
 
 static UsherCli *parse(const char *line, GError **error)
 {
@@ -180,6 +181,57 @@ static void test_paths(void)
 	g_assert_cmpstr(path, ==, "/v1/vms/a%20b%2Fc/start");
 }
 
+static void test_words(void)
+{
+	static const struct {
+		const char *sentence, *word;
+	} rows[] = {
+		{ "holds /", "root-fs" },
+		{ "holds /boot", "boot-fs" },
+		{ "holds /boot/efi", "esp" },
+		{ "holds /srv", "mounted" },
+		{ "holds active swap", "swap" },
+		{ "has sda1, named in /etc/fstab for /srv", "fstab" },
+		{ "has LVM2_member on sda1", "has-data" },
+		{ "has the last keyboard, and no serial line is a console", "last-keyboard" },
+		{ "carries the default route of IPv6", "default-route" },
+		{ "carries an SSH session", "ssh" },
+		{ "is a host bridge", "bridge" },
+		{ "it is a PCI bridge", "bridge" },
+		{ "it is in no IOMMU group", "no-group" },
+		{ "0000:00:1f.0 is the ISA bridge in its IOMMU group", "shared-group" },
+		{ "2 of its virtual functions are active", "vfs-active" },
+		{ "was never heard of", "was-never-heard-of" },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *word = usher_cli_why_word(rows[i].sentence);
+		g_assert_cmpstr(word, ==, rows[i].word);
+	}
+}
+
+static void test_names(void)
+{
+	static const struct {
+		const char *whole, *name;
+	} rows[] = {
+		{ "82574L Gigabit Network Connection", "82574L Gigabit" },
+		{ "Ethernet Controller X710 for 10GbE SFP+", "X710 10GbE SFP+" },
+		{ "TU104GL [Tesla T4]", "TU104GL [Tesla T4]" },
+		{ "Starship/Matisse GPP Bridge", "Starship GPP Bridge" },
+		{ "Network Connection", "Network Connection" },
+		{ "", "" },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *name = usher_cli_short_name(rows[i].whole);
+		g_assert_cmpstr(name, ==, rows[i].name);
+	}
+	static const char long_name[] =
+		"Wi-Fi 6E(802.11ax) AX210/AX1675* 2x2 [Typhoon Peak] (Wi-Fi 6 AX210 160MHz)";
+	g_autofree char *cut = usher_cli_short_name(long_name);
+	g_assert_cmpint(g_utf8_strlen(cut, -1), <=, 28);
+	g_assert_true(g_str_has_prefix(cut, "Wi-Fi 6E(802.11ax) AX210"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -192,5 +244,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cli/table", test_table);
 	g_test_add_func("/cli/cells", test_cells);
 	g_test_add_func("/cli/paths", test_paths);
+	g_test_add_func("/cli/words", test_words);
+	g_test_add_func("/cli/names", test_names);
 	return g_test_run();
 }
