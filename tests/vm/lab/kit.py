@@ -54,7 +54,6 @@ def find_or_build():
         raise KitError(f"the lab's cache folder can't be made: {error}") from None
     base = cache / ("base-" + digest(HERE / "build-base"))
     inputs = [HERE / name for name in ("build-kit", "init", "boot", "runner.c", "guest-init")]
-    inputs += sorted(path for path in (HERE / "modules").rglob("*") if path.is_file())
     own = cache / ("kit-" + digest(*inputs, extra=base.name))
     if not (base / "versions").exists() or not (own / "initrd").exists():
         with lock(cache / "lock"):
