@@ -4,10 +4,25 @@
 #include <libudev.h>
 #include <string.h>
 
+/* What the database says of one modalias; NULL: nothing. */
+typedef struct Answer {
+	char *vendor, *device, *class_name;
+} Answer;
+
 struct UsherNames {
 	struct udev *udev;
 	struct udev_hwdb *hwdb; /* NULL: there is none */
+	GHashTable *answers; /* modalias → Answer: devices come in numbers, a search takes time */
 };
+
+static void free_answer(void *data)
+{
+	Answer *answer = data;
+	g_free(answer->vendor);
+	g_free(answer->device);
+	g_free(answer->class_name);
+	g_free(answer);
+}
 
 UsherNames *usher_names_open(void)
 {
@@ -15,6 +30,7 @@ UsherNames *usher_names_open(void)
 	names->udev = udev_new();
 	if (names->udev != NULL)
 		names->hwdb = udev_hwdb_new(names->udev);
+	names->answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_answer);
 	return names;
 }
 
@@ -26,6 +42,7 @@ void usher_names_free(UsherNames *names)
 		(void) udev_hwdb_unref(names->hwdb);
 	if (names->udev != NULL)
 		(void) udev_unref(names->udev);
+	g_hash_table_unref(names->answers);
 	g_free(names);
 }
 
@@ -47,9 +64,9 @@ static char *print_modalias(const UsherDevice *device)
 		class_code >> 16, class_code >> 8 & 0xff, class_code & 0xff);
 }
 
-void usher_names_fill(UsherNames *names, UsherDevice *device)
+static Answer *search(UsherNames *names, const char *modalias)
 {
-	g_autofree char *modalias = print_modalias(device);
+	Answer *answer = g_new0(Answer, 1);
 	const char *base_class = NULL;
 	struct udev_list_entry *entry = names->hwdb != NULL
 		? udev_hwdb_get_properties_list_entry(names->hwdb, modalias, 0)
@@ -58,16 +75,36 @@ void usher_names_fill(UsherNames *names, UsherDevice *device)
 		const char *key = udev_list_entry_get_name(entry);
 		const char *value = udev_list_entry_get_value(entry);
 		if (strcmp(key, "ID_VENDOR_FROM_DATABASE") == 0)
-			device->vendor = g_strdup(value);
+			answer->vendor = g_strdup(value);
 		else if (strcmp(key, "ID_MODEL_FROM_DATABASE") == 0)
-			device->device = g_strdup(value);
+			answer->device = g_strdup(value);
 		else if (strcmp(key, "ID_PCI_SUBCLASS_FROM_DATABASE") == 0)
-			device->class_name = g_strdup(value);
+			answer->class_name = g_strdup(value);
 		else if (strcmp(key, "ID_PCI_CLASS_FROM_DATABASE") == 0)
 			base_class = value;
 	}
-	if (device->class_name == NULL && base_class != NULL)
-		device->class_name = g_strdup(base_class);
+	if (answer->class_name == NULL)
+		answer->class_name = g_strdup(base_class);
+	return answer;
+}
+
+static const Answer *ask(UsherNames *names, const UsherDevice *device)
+{
+	g_autofree char *modalias = print_modalias(device);
+	Answer *answer = g_hash_table_lookup(names->answers, modalias);
+	if (answer == NULL) {
+		answer = search(names, modalias);
+		g_hash_table_insert(names->answers, g_steal_pointer(&modalias), answer);
+	}
+	return answer;
+}
+
+void usher_names_fill(UsherNames *names, UsherDevice *device)
+{
+	const Answer *answer = ask(names, device);
+	device->vendor = g_strdup(answer->vendor);
+	device->device = g_strdup(answer->device);
+	device->class_name = g_strdup(answer->class_name);
 	if (device->vendor == NULL && device->vendor_id != NULL)
 		device->vendor = g_strdup_printf("Vendor %s", device->vendor_id);
 	if (device->device == NULL && device->device_id != NULL)

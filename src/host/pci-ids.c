@@ -7,8 +7,6 @@
 #include "base/fd.h"
 #include "host/tree.h"
 
-#define HEADER_SIZE 64
-
 /* Extended capabilities (PCIe 6.0, 7.6): a list of dwords { id:16, version:4, next:12 }. */
 #define EXTENDED_FIRST  0x100
 #define EXTENDED_END    0x1000
@@ -25,14 +23,29 @@ static uint32_t get_u32(const uint8_t *bytes)
 	return (uint32_t) get_u16(bytes) | (uint32_t) get_u16(bytes + 2) << 16;
 }
 
-/* A virtual function, and a device that has gone silent, answer ffff (PCIe 6.0, 9.3.4.1.1). */
-static bool read_header(int folder, uint8_t *header)
+/* Type 1 headers, of bridges, have the subsystem in a capability. */
+static bool is_type_0(const uint8_t *header)
 {
-	g_auto(UsherFd) fd =
-		usher_fd_open(folder, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
-	size_t length;
-	return fd >= 0 && usher_fd_read(fd, header, HEADER_SIZE, &length, NULL) &&
-		length == HEADER_SIZE && get_u16(header) != 0xffff && get_u16(header) != 0;
+	return (header[14] & 0x7f) == 0;
+}
+
+bool usher_pci_header_parse(const uint8_t *header, size_t length, UsherPciIds *out_ids)
+{
+	if (length < USHER_PCI_HEADER_SIZE || get_u16(header) == 0xffff || get_u16(header) == 0)
+		return false;
+	*out_ids = (UsherPciIds){
+		.vendor = get_u16(header),
+		.device = get_u16(header + 2),
+		.revision = header[8],
+		.has_revision = true,
+		.class_code = get_u32(header + 8) >> 8,
+		.has_subsystem = is_type_0(header),
+	};
+	if (out_ids->has_subsystem) {
+		out_ids->subsystem_vendor = get_u16(header + 0x2c);
+		out_ids->subsystem_device = get_u16(header + 0x2e);
+	}
+	return true;
 }
 
 static bool read_attributes(int folder, UsherPciIds *ids)
@@ -63,46 +76,6 @@ static void read_subsystem(int folder, UsherPciIds *ids)
 	ids->has_subsystem = true;
 }
 
-bool usher_pci_ids_read(int folder, UsherPciIds *out_ids)
-{
-	UsherPciIds ids = { 0 };
-	uint8_t header[HEADER_SIZE];
-	bool is_type_0 = false;
-	if (read_header(folder, header)) {
-		ids.vendor = get_u16(header);
-		ids.device = get_u16(header + 2);
-		ids.revision = header[8];
-		ids.has_revision = true;
-		ids.class_code = get_u32(header + 8) >> 8;
-		is_type_0 = (header[14] & 0x7f) == 0;
-	} else if (!read_attributes(folder, &ids)) {
-		return false;
-	}
-	if (is_type_0) {
-		ids.subsystem_vendor = get_u16(header + 0x2c);
-		ids.subsystem_device = get_u16(header + 0x2e);
-		ids.has_subsystem = true;
-	} else {
-		read_subsystem(folder, &ids);
-	}
-	*out_ids = ids;
-	return true;
-}
-
-char *usher_pci_identity_read(int folder)
-{
-	UsherPciIds ids;
-	if (!usher_pci_ids_read(folder, &ids))
-		return NULL;
-	return g_strdup_printf("%04x:%04x:%06x", ids.vendor, ids.device, ids.class_code);
-}
-
-static bool read_bytes(int fd, off_t offset, uint8_t *bytes, size_t size)
-{
-	size_t length;
-	return usher_fd_read_at(fd, bytes, size, offset, &length, NULL) && length == size;
-}
-
 static bool is_dummy(const uint8_t *serial)
 {
 	for (unsigned i = 1; i < 8; i++) {
@@ -119,26 +92,64 @@ static char *print_serial(const uint8_t *serial)
 		serial[5], serial[4], serial[3], serial[2], serial[1], serial[0]);
 }
 
-char *usher_pci_serial_read(int folder)
+char *usher_pci_serial_find(UsherPciRead read, void *data)
 {
-	g_auto(UsherFd) fd =
-		usher_fd_open(folder, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
-	if (fd < 0)
-		return NULL;
 	unsigned offset = EXTENDED_FIRST;
 	for (unsigned i = 0; i < EXTENDED_MAX && offset >= EXTENDED_FIRST; i++) {
-		uint8_t bytes[8];
-		if (!read_bytes(fd, (off_t) offset, bytes, 4))
+		uint8_t bytes[12]; /* of a serial number: header and eight bytes */
+		size_t length = read(data, offset, bytes, sizeof bytes);
+		if (length < 4)
 			return NULL;
 		uint32_t head = get_u32(bytes);
 		if (head == 0 || head == UINT32_MAX)
 			return NULL;
-		if ((head & 0xffff) == EXTENDED_SERIAL) {
-			if (!read_bytes(fd, (off_t) offset + 4, bytes, 8) || is_dummy(bytes))
-				return NULL;
-			return print_serial(bytes);
-		}
+		if ((head & 0xffff) == EXTENDED_SERIAL)
+			return length == sizeof bytes && !is_dummy(bytes + 4)
+				? print_serial(bytes + 4)
+				: NULL;
 		offset = head >> 20 & 0xffc;
 	}
 	return NULL;
+}
+
+static size_t read_config(void *data, unsigned offset, uint8_t *bytes, size_t size)
+{
+	const int *fd = data;
+	size_t length;
+	return usher_fd_read_at(*fd, bytes, size, (off_t) offset, &length, NULL) ? length : 0;
+}
+
+/* Reading configuration space wakes a device that has no power (drivers/pci/access.c,
+ * pci_config_pm_runtime_get); this attribute doesn't. */
+static bool is_asleep(int folder)
+{
+	g_autofree char *state = usher_attr_read(folder, "power_state");
+	return g_strcmp0(state, "D3cold") == 0;
+}
+
+bool usher_pci_ids_read(int folder, UsherPciIds *out_ids, char **out_serial)
+{
+	UsherPciIds ids = { 0 };
+	g_auto(UsherFd) fd = is_asleep(folder)
+		? -1
+		: usher_fd_open(folder, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
+	uint8_t header[USHER_PCI_HEADER_SIZE];
+	size_t length = fd >= 0 ? read_config(&fd, 0, header, sizeof header) : 0;
+	if (!usher_pci_header_parse(header, length, &ids) && !read_attributes(folder, &ids))
+		return false;
+	if (!ids.has_subsystem)
+		read_subsystem(folder, &ids);
+	if (out_serial != NULL)
+		*out_serial =
+			length == sizeof header ? usher_pci_serial_find(read_config, &fd) : NULL;
+	*out_ids = ids;
+	return true;
+}
+
+char *usher_pci_identity_read(int folder)
+{
+	UsherPciIds ids;
+	if (!usher_pci_ids_read(folder, &ids, NULL))
+		return NULL;
+	return g_strdup_printf("%04x:%04x:%06x", ids.vendor, ids.device, ids.class_code);
 }

@@ -5,30 +5,46 @@
 
 #include "core/pci-addr.h"
 
-/* Of UsherPciAddr, from the root bus down. */
-static GArray *split_path(const char *path)
+#define DEPTH_MAX 32 /* of bridges above a function; deeper than any bus number allows is no path */
+
+/* The functions in a path, from the root bus down. */
+typedef struct Chain {
+	UsherPciAddr addrs[DEPTH_MAX];
+	unsigned length;
+} Chain;
+
+/* A name without a domain is somebody else's. */
+static bool parse_part(const char *part, size_t length, UsherPciAddr *out_addr)
 {
-	GArray *addrs = g_array_new(FALSE, FALSE, sizeof(UsherPciAddr));
-	g_auto(GStrv) parts = g_strsplit(path, "/", -1);
-	for (unsigned i = 0; parts[i] != NULL; i++) {
-		UsherPciAddr addr;
-		/* A name without a domain is somebody else's. */
-		const char *colon = strchr(parts[i], ':');
-		if (colon != NULL && strchr(colon + 1, ':') != NULL &&
-			usher_pci_addr_parse(parts[i], &addr, NULL))
-			g_array_append_val(addrs, addr);
+	char name[USHER_PCI_ADDR_TEXT];
+	if (length >= sizeof name)
+		return false;
+	memcpy(name, part, length);
+	name[length] = '\0';
+	const char *colon = strchr(name, ':');
+	return colon != NULL && strchr(colon + 1, ':') != NULL &&
+		usher_pci_addr_parse(name, out_addr, NULL);
+}
+
+static void split_path(const char *path, Chain *chain)
+{
+	chain->length = 0;
+	while (*path != '\0' && chain->length < DEPTH_MAX) {
+		size_t length = strcspn(path, "/");
+		if (parse_part(path, length, &chain->addrs[chain->length]))
+			chain->length++;
+		path += length + (path[length] == '/' ? 1 : 0);
 	}
-	return addrs;
 }
 
 static char *print_from_end(const char *path, unsigned index)
 {
-	g_autoptr(GArray) addrs = split_path(path);
-	if (addrs->len <= index)
+	Chain chain;
+	split_path(path, &chain);
+	if (chain.length <= index)
 		return NULL;
 	char text[USHER_PCI_ADDR_TEXT];
-	return g_strdup(usher_pci_addr_print(
-		g_array_index(addrs, UsherPciAddr, addrs->len - 1 - index), text));
+	return g_strdup(usher_pci_addr_print(chain.addrs[chain.length - 1 - index], text));
 }
 
 char *usher_pci_path_last(const char *path)
@@ -43,10 +59,11 @@ char *usher_pci_path_parent(const char *path)
 
 char *usher_pci_path_shape(const char *path)
 {
-	g_autoptr(GArray) addrs = split_path(path);
+	Chain chain;
+	split_path(path, &chain);
 	GString *shape = g_string_new(NULL);
-	for (unsigned i = 0; i < addrs->len; i++) {
-		UsherPciAddr addr = g_array_index(addrs, UsherPciAddr, i);
+	for (unsigned i = 0; i < chain.length; i++) {
+		UsherPciAddr addr = chain.addrs[i];
 		if (i == 0 && addr.domain != 0)
 			g_string_append_printf(shape, "%04x:", addr.domain);
 		if (i == 0)
@@ -55,5 +72,5 @@ char *usher_pci_path_shape(const char *path)
 		else
 			g_string_append_printf(shape, "/%02x.%x", addr.slot, addr.function);
 	}
-	return g_string_free(shape, addrs->len == 0);
+	return g_string_free(shape, chain.length == 0);
 }

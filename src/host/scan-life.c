@@ -46,7 +46,7 @@ static bool shows_pictures(const UsherTree *tree, const UsherDevice *device)
 void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory)
 {
 	inventory->other_console = has_console_line(tree);
-	for (unsigned i = 0; i < inventory->devices->len; i++) {
+	for (unsigned i = 0; i < inventory->devices->len && !inventory->other_console; i++) {
 		const UsherDevice *device = inventory->devices->pdata[i];
 		if (usher_device_class(device) >> 16 == 0x03 && !device->boot_display &&
 			inventory->boot_display_known && shows_pictures(tree, device))

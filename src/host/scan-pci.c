@@ -11,26 +11,44 @@
 
 #define DEVICES "sys/bus/pci/devices"
 
+/* What a scan of all functions has open. */
+typedef struct Reader {
+	const UsherTree *tree;
+	int devices; /* the folder of links */
+	UsherNames *names;
+} Reader;
+
+static char *print_hex(uint32_t value, unsigned n_digits)
+{
+	char *text = g_malloc(n_digits + 1);
+	text[n_digits] = '\0';
+	for (unsigned i = n_digits; i-- > 0; value >>= 4)
+		text[i] = "0123456789abcdef"[value & 0xf];
+	return text;
+}
+
+/* Serial numbers are of cards: a virtual function has its physical one's. */
 static void fill_ids(int folder, UsherDevice *device)
 {
 	UsherPciIds ids;
-	if (!usher_pci_ids_read(folder, &ids))
+	bool is_virtual = device->physical_function != NULL;
+	if (!usher_pci_ids_read(folder, &ids, is_virtual ? NULL : &device->serial))
 		return;
-	device->vendor_id = g_strdup_printf("%04x", ids.vendor);
-	device->device_id = g_strdup_printf("%04x", ids.device);
-	device->class_code = g_strdup_printf("%06x", ids.class_code);
+	device->facts->serial = g_strdup(device->serial);
+	device->vendor_id = print_hex(ids.vendor, 4);
+	device->device_id = print_hex(ids.device, 4);
+	device->class_code = print_hex(ids.class_code, 6);
 	if (ids.has_revision)
-		device->revision = g_strdup_printf("%02x", ids.revision);
+		device->revision = print_hex(ids.revision, 2);
 	if (!ids.has_subsystem)
 		return;
-	device->subsystem_vendor_id = g_strdup_printf("%04x", ids.subsystem_vendor);
-	device->subsystem_device_id = g_strdup_printf("%04x", ids.subsystem_device);
+	device->subsystem_vendor_id = print_hex(ids.subsystem_vendor, 4);
+	device->subsystem_device_id = print_hex(ids.subsystem_device, 4);
 }
 
-static void fill_place(const UsherTree *tree, int folder, UsherDevice *device)
+static void fill_place(const Reader *reader, int folder, UsherDevice *device)
 {
-	g_autofree char *path = g_strconcat(DEVICES "/", device->address, NULL);
-	g_autofree char *target = usher_tree_link(tree, path);
+	g_autofree char *target = usher_link_read(reader->devices, device->address, NULL);
 	if (target != NULL) {
 		device->parent = usher_pci_path_parent(target);
 		device->facts->path = usher_pci_path_shape(target);
@@ -54,13 +72,8 @@ static int compare_by_index(const void *one, const void *other)
 	return (m > n) - (m < n);
 }
 
-/* Their number is counted by links: sriov_numvfs takes the device's lock in many kernels. */
-static void fill_functions(int folder, UsherDevice *device)
+static void list_functions(int folder, UsherDevice *device)
 {
-	device->physical_function = usher_attr_link_name(folder, "physfn");
-	int64_t total;
-	if (usher_attr_read_int(folder, "sriov_totalvfs", &total) && total >= 0)
-		device->sriov_total = total;
 	g_autoptr(GPtrArray) names = usher_attr_list(folder, ".");
 	g_autoptr(GPtrArray) links = g_ptr_array_new();
 	for (unsigned i = 0; names != NULL && i < names->len; i++) {
@@ -73,6 +86,18 @@ static void fill_functions(int folder, UsherDevice *device)
 		if (address != NULL)
 			g_ptr_array_add(device->virtual_functions, address);
 	}
+}
+
+/* Their number is counted by links: sriov_numvfs takes the device's lock in many kernels. Folders
+ * of devices are long, so they are listed only where there may be such links. */
+static void fill_functions(int folder, UsherDevice *device)
+{
+	int64_t total;
+	if (usher_attr_read_int(folder, "sriov_totalvfs", &total) && total >= 0)
+		device->sriov_total = total;
+	g_autofree char *first = usher_attr_link_name(folder, "virtfn0");
+	if (first != NULL)
+		list_functions(folder, device);
 }
 
 /* reset_method and mdev_supported_types are read without a lock of the device
@@ -99,24 +124,35 @@ static void fill_display(int folder, UsherDevice *device, UsherInventory *invent
 
 /* A device that goes while it is read is left out. */
 static UsherDevice *read_device(
-	const UsherTree *tree, const char *address, UsherInventory *inventory)
+	const Reader *reader, const char *address, UsherInventory *inventory)
 {
 	g_autofree char *path = g_strconcat(DEVICES "/", address, NULL);
-	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+	g_auto(UsherFd) folder = usher_tree_open_folder(reader->tree, path);
 	if (folder < 0)
 		return NULL;
 	UsherDevice *device = usher_device_new();
 	device->address = g_strdup(address);
 	device->facts = usher_device_facts_new();
+	device->physical_function = usher_attr_link_name(folder, "physfn");
 	fill_ids(folder, device);
-	fill_place(tree, folder, device);
+	fill_place(reader, folder, device);
 	fill_functions(folder, device);
 	fill_abilities(folder, device);
 	fill_display(folder, device, inventory);
-	if (device->physical_function == NULL)
-		device->serial = usher_pci_serial_read(folder);
-	device->facts->serial = g_strdup(device->serial);
+	/* Of a recording: no kernel is behind it that could hang. */
+	if (!usher_tree_is_live(reader->tree))
+		device->driver_override = usher_attr_read(folder, "driver_override");
+	usher_names_fill(reader->names, device);
 	return device;
+}
+
+/* As the kernel prints it. */
+static bool is_address(const char *name)
+{
+	UsherPciAddr addr;
+	char text[USHER_PCI_ADDR_TEXT];
+	return usher_pci_addr_parse(name, &addr, NULL) &&
+		strcmp(name, usher_pci_addr_print(addr, text)) == 0;
 }
 
 static bool has_iommu(const UsherTree *tree, const UsherInventory *inventory)
@@ -136,18 +172,17 @@ void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) addresses = usher_tree_list(tree, DEVICES);
 	g_autoptr(UsherNames) names = usher_names_open();
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, DEVICES);
+	const Reader reader = { tree, folder, names };
 	inventory->boot_display_known = true;
 	if (addresses == NULL)
 		g_ptr_array_add(inventory->notes, g_strdup("/" DEVICES " could not be read"));
 	for (unsigned i = 0; addresses != NULL && i < addresses->len; i++) {
-		UsherPciAddr addr;
-		if (!usher_pci_addr_parse(addresses->pdata[i], &addr, NULL))
-			continue;
-		UsherDevice *device = read_device(tree, addresses->pdata[i], inventory);
-		if (device == NULL)
-			continue;
-		usher_names_fill(names, device);
-		g_ptr_array_add(inventory->devices, device);
+		UsherDevice *device = is_address(addresses->pdata[i])
+			? read_device(&reader, addresses->pdata[i], inventory)
+			: NULL;
+		if (device != NULL)
+			g_ptr_array_add(inventory->devices, device);
 	}
 	inventory->has_iommu = has_iommu(tree, inventory);
 }

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan.h"
 
-#include "base/fd.h"
 #include "host/scan-parts.h"
 
 #define OVERRIDES_TIMEOUT_US (2 * G_USEC_PER_SEC)
-
-/* Of a recording: no kernel is behind it that could hang. */
-static void read_overrides(const UsherTree *tree, UsherInventory *inventory)
-{
-	for (unsigned i = 0; i < inventory->devices->len; i++) {
-		UsherDevice *device = inventory->devices->pdata[i];
-		g_autofree char *path = g_strconcat("sys/bus/pci/devices/", device->address, NULL);
-		g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
-		if (folder >= 0)
-			device->driver_override = usher_attr_read(folder, "driver_override");
-	}
-}
 
 static void ask_overrides(UsherHelper *helper, UsherInventory *inventory)
 {
@@ -50,8 +37,6 @@ UsherInventory *usher_scan(const char *root, UsherHelper *helper, GError **error
 	usher_scan_needs(tree, inventory);
 	if (usher_tree_is_live(tree))
 		ask_overrides(helper, inventory);
-	else
-		read_overrides(tree, inventory);
 	usher_inventory_finish(inventory);
 	return inventory;
 }

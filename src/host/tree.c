@@ -122,21 +122,30 @@ char *usher_tree_link(const UsherTree *tree, const char *path)
 	return folder >= 0 ? usher_link_read(folder, name, NULL) : NULL;
 }
 
-char *usher_attr_read(int folder, const char *name)
+/* One read: an attribute of the kernel comes whole, and a scan reads many. text: ATTR_MAX + 1 bytes.
+ * The trimmed text inside it, NULL: none. */
+static char *read_attribute(int folder, const char *name, char *text)
 {
 	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL);
-	g_autofree char *text = fd >= 0 ? read_text(fd) : NULL;
-	if (text == NULL)
+	size_t length;
+	if (fd < 0 || !usher_fd_read_some(fd, text, ATTR_MAX, &length, NULL))
 		return NULL;
+	text[length] = '\0';
 	g_strstrip(text);
-	if (text[0] == '\0' || strcmp(text, "(null)") == 0)
-		return NULL;
-	return g_utf8_make_valid(text, -1);
+	return text[0] == '\0' || strcmp(text, "(null)") == 0 ? NULL : text;
+}
+
+char *usher_attr_read(int folder, const char *name)
+{
+	char buffer[ATTR_MAX + 1];
+	const char *text = read_attribute(folder, name, buffer);
+	return text != NULL ? g_utf8_make_valid(text, -1) : NULL;
 }
 
 bool usher_attr_read_hex(int folder, const char *name, uint32_t max, uint32_t *out_value)
 {
-	g_autofree char *text = usher_attr_read(folder, name);
+	char buffer[ATTR_MAX + 1];
+	const char *text = read_attribute(folder, name, buffer);
 	uint64_t value;
 	if (text == NULL || !usher_text_parse_hex(text, max, &value, NULL))
 		return false;
@@ -146,7 +155,8 @@ bool usher_attr_read_hex(int folder, const char *name, uint32_t max, uint32_t *o
 
 bool usher_attr_read_int(int folder, const char *name, int64_t *out_value)
 {
-	g_autofree char *text = usher_attr_read(folder, name);
+	char buffer[ATTR_MAX + 1];
+	const char *text = read_attribute(folder, name, buffer);
 	return text != NULL &&
 		g_ascii_string_to_signed(text, 10, INT64_MIN, INT64_MAX, out_value, NULL);
 }
