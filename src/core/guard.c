@@ -411,9 +411,10 @@ static bool may_stay_behind(const UsherDevice *bridge)
 /* The device, what is taken with it, chipset functions that cannot be, and what would vanish. */
 static GPtrArray *judged_with(const UsherInventory *inventory, const UsherDevice *device)
 {
-	GPtrArray *judged = usher_unit_taken_with(inventory->devices, device);
-	for (unsigned i = 0; i < inventory->devices->len; i++) {
-		UsherDevice *other = inventory->devices->pdata[i];
+	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
+	GPtrArray *judged = usher_unit_taken_with(near, device);
+	for (unsigned i = 0; i < near->len; i++) {
+		UsherDevice *other = near->pdata[i];
 		bool is_chipset = usher_unit_is_companion(device, other) &&
 			usher_device_is_bridge(other) && !may_stay_behind(other);
 		if (is_chipset ||

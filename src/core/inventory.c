@@ -88,6 +88,7 @@ UsherInventory *usher_inventory_new(void)
 {
 	UsherInventory *inventory = g_atomic_rc_box_new0(UsherInventory);
 	inventory->devices = g_ptr_array_new_with_free_func(free_device);
+	inventory->by_group = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	inventory->blocks = g_ptr_array_new_with_free_func(free_block);
 	inventory->mounts = g_ptr_array_new_with_free_func(free_mount);
 	inventory->nets = g_ptr_array_new_with_free_func(free_net);
@@ -106,6 +107,7 @@ static void clear_inventory(void *data)
 {
 	UsherInventory *inventory = data;
 	g_ptr_array_unref(inventory->devices);
+	g_array_unref(inventory->by_group);
 	g_ptr_array_unref(inventory->blocks);
 	g_ptr_array_unref(inventory->mounts);
 	g_ptr_array_unref(inventory->nets);
@@ -138,11 +140,141 @@ static int compare_nets(const void *one, const void *other)
 	return strcmp((*a)->name, (*b)->name);
 }
 
-static void derive_companions(const GPtrArray *devices, UsherDevice *device)
+static const UsherDevice *device_at(const UsherInventory *inventory, unsigned index)
 {
+	return inventory->devices->pdata[index];
+}
+
+/* Groups count from 0; none comes before them. */
+static int64_t group_at(const UsherInventory *inventory, unsigned position)
+{
+	unsigned index = g_array_index(inventory->by_group, unsigned, position);
+	return device_at(inventory, index)->iommu_group;
+}
+
+static int compare_by_group(const void *one, const void *other, void *data)
+{
+	const unsigned *a = one, *b = other;
+	int64_t m = device_at(data, *a)->iommu_group, n = device_at(data, *b)->iommu_group;
+	return m != n ? (m > n) - (m < n) : (*a > *b) - (*a < *b);
+}
+
+static void index_groups(UsherInventory *inventory)
+{
+	g_array_set_size(inventory->by_group, 0);
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		if (device_at(inventory, i)->iommu_group != USHER_INT_NULL)
+			g_array_append_val(inventory->by_group, i);
+	}
+	g_array_sort_with_data(inventory->by_group, compare_by_group, inventory);
+}
+
+/* The first of a group in by_group; where it would be. */
+static unsigned find_group(const UsherInventory *inventory, int64_t group)
+{
+	unsigned low = 0, high = inventory->by_group->len;
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		if (group_at(inventory, middle) < group)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Where a device of this address is, or would be. */
+static unsigned find_place(const UsherInventory *inventory, const UsherDevice *wanted)
+{
+	unsigned low = 0, high = inventory->devices->len;
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		if (usher_device_compare(device_at(inventory, middle), wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Of the address up to the function. */
+static bool is_of_slot(const UsherDevice *one, const UsherDevice *other)
+{
+	size_t length = strlen(one->address);
+	return length > 0 && one->kind == other->kind && length == strlen(other->address) &&
+		memcmp(one->address, other->address, length - 1) == 0;
+}
+
+static void add_index(GArray *indexes, unsigned index)
+{
+	g_array_append_val(indexes, index);
+}
+
+static void add_slot(const UsherInventory *inventory, const UsherDevice *device, GArray *indexes)
+{
+	unsigned place = find_place(inventory, device);
+	unsigned first = place;
+	while (first > 0 && is_of_slot(device_at(inventory, first - 1), device))
+		first--;
+	for (unsigned i = first; i < inventory->devices->len; i++) {
+		if (!is_of_slot(device_at(inventory, i), device))
+			break;
+		add_index(indexes, i);
+	}
+}
+
+static void add_group(const UsherInventory *inventory, const UsherDevice *device, GArray *indexes)
+{
+	if (device->iommu_group == USHER_INT_NULL)
+		return;
+	const GArray *all = inventory->by_group;
+	for (unsigned i = find_group(inventory, device->iommu_group); i < all->len; i++) {
+		if (group_at(inventory, i) != device->iommu_group)
+			break;
+		add_index(indexes, g_array_index(all, unsigned, i));
+	}
+}
+
+static void add_functions(
+	const UsherInventory *inventory, const UsherDevice *device, GArray *indexes)
+{
+	for (unsigned i = 0; i < device->virtual_functions->len; i++) {
+		UsherDevice wanted = { .address = device->virtual_functions->pdata[i] };
+		unsigned place = find_place(inventory, &wanted);
+		if (place < inventory->devices->len &&
+			usher_device_compare(device_at(inventory, place), &wanted) == 0)
+			add_index(indexes, place);
+	}
+}
+
+static int compare_indexes(const void *one, const void *other)
+{
+	const unsigned *a = one, *b = other;
+	return (*a > *b) - (*a < *b);
+}
+
+GPtrArray *usher_inventory_near(const UsherInventory *inventory, const UsherDevice *device)
+{
+	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	add_slot(inventory, device, indexes);
+	add_group(inventory, device, indexes);
+	add_functions(inventory, device, indexes);
+	g_array_sort(indexes, compare_indexes);
+	GPtrArray *near = g_ptr_array_new();
+	for (unsigned i = 0; i < indexes->len; i++) {
+		unsigned index = g_array_index(indexes, unsigned, i);
+		if (i == 0 || g_array_index(indexes, unsigned, i - 1) != index)
+			g_ptr_array_add(near, inventory->devices->pdata[index]);
+	}
+	return near;
+}
+
+static void derive_companions(const UsherInventory *inventory, UsherDevice *device)
+{
+	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
 	g_ptr_array_set_size(device->companions, 0);
-	for (unsigned i = 0; i < devices->len; i++) {
-		const UsherDevice *other = devices->pdata[i];
+	for (unsigned i = 0; i < near->len; i++) {
+		const UsherDevice *other = near->pdata[i];
 		if (usher_unit_is_companion(device, other))
 			g_ptr_array_add(device->companions, g_strdup(other->address));
 	}
@@ -160,29 +292,34 @@ static void derive_verdicts(const UsherInventory *inventory)
 	}
 }
 
-static UsherDevice *find_by_address(const GPtrArray *devices, const char *address)
-{
-	for (unsigned i = 0; i < devices->len; i++) {
-		UsherDevice *device = devices->pdata[i];
-		if (strcmp(device->address, address) == 0)
-			return device;
-	}
-	return NULL;
-}
-
 /* Routing ids of virtual functions rise with their index (PCIe 6.0, 9.2.1.2), so the order of
  * addresses is theirs. */
-static void derive_virtual_functions(const GPtrArray *devices)
+static void derive_virtual_functions(const UsherInventory *inventory)
 {
-	for (unsigned i = 0; i < devices->len; i++) {
-		const UsherDevice *device = devices->pdata[i];
-		UsherDevice *physical = device->physical_function == NULL
-			? NULL
-			: find_by_address(devices, device->physical_function);
-		if (physical != NULL &&
-			!g_ptr_array_find_with_equal_func(
-				physical->virtual_functions, device->address, g_str_equal, NULL))
-			g_ptr_array_add(physical->virtual_functions, g_strdup(device->address));
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		const UsherDevice *device = device_at(inventory, i);
+		UsherDevice wanted = { .address = device->physical_function };
+		unsigned place = wanted.address != NULL ? find_place(inventory, &wanted) : i;
+		if (place == i || place == inventory->devices->len ||
+			usher_device_compare(device_at(inventory, place), &wanted) != 0)
+			continue;
+		GPtrArray *functions = device_at(inventory, place)->virtual_functions;
+		if (!g_ptr_array_find_with_equal_func(
+			    functions, device->address, g_str_equal, NULL))
+			g_ptr_array_add(functions, g_strdup(device->address));
+	}
+}
+
+/* An index tells with its physical function who a virtual one is. */
+static void derive_index(const GPtrArray *devices, const UsherDevice *physical)
+{
+	for (unsigned i = 0; i < physical->virtual_functions->len; i++) {
+		UsherDevice *virtual = find_by_address(devices, physical->virtual_functions->pdata[i]);
+		if (virtual == NULL)
+			continue;
+		if (virtual->facts == NULL)
+			virtual->facts = usher_device_facts_new();
+		virtual->facts->vf_index = i;
 	}
 }
 
@@ -191,12 +328,14 @@ void usher_inventory_finish(UsherInventory *inventory)
 	g_ptr_array_sort(inventory->devices, compare_devices);
 	g_ptr_array_sort(inventory->blocks, compare_blocks);
 	g_ptr_array_sort(inventory->nets, compare_nets);
-	derive_virtual_functions(inventory->devices);
+	index_groups(inventory);
+	derive_virtual_functions(inventory);
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		UsherDevice *device = inventory->devices->pdata[i];
 		device->type = usher_device_type_of_class(usher_device_class(device));
 		device->sriov_active = device->virtual_functions->len;
-		derive_companions(inventory->devices, device);
+		derive_index(inventory->devices, device);
+		derive_companions(inventory, device);
 	}
 	derive_verdicts(inventory);
 }
@@ -205,19 +344,10 @@ const UsherDevice *usher_inventory_find(const UsherInventory *inventory, UsherPc
 {
 	char text[USHER_PCI_ADDR_TEXT];
 	UsherDevice wanted = { .address = usher_pci_addr_print(addr, text) };
-	unsigned low = 0, high = inventory->devices->len;
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-		const UsherDevice *device = inventory->devices->pdata[middle];
-		int order = usher_device_compare(&wanted, device);
-		if (order == 0)
-			return device;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
+	unsigned place = find_place(inventory, &wanted);
+	bool is_there = place < inventory->devices->len &&
+		usher_device_compare(device_at(inventory, place), &wanted) == 0;
+	return is_there ? device_at(inventory, place) : NULL;
 }
 
 const UsherDevice *usher_inventory_find_text(const UsherInventory *inventory, const char *address)

@@ -46,6 +46,7 @@ typedef struct UsherRoute {
 
 typedef struct UsherInventory {
 	GPtrArray *devices; /* of UsherDevice, sorted by address */
+	GArray *by_group;   /* of unsigned: indexes of devices in an IOMMU group, by group */
 	GPtrArray *blocks;  /* of UsherBlock, sorted by name */
 	GPtrArray *mounts;
 	GPtrArray *nets; /* sorted by name */
@@ -71,6 +72,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherInventory, usher_inventory_unref)
 
 /* Sorts, and derives companions, virtual functions and guard results from what was read. */
 void usher_inventory_finish(UsherInventory *inventory);
+/* All that may be tied to the device, in a finished inventory: of its slot, of its IOMMU group, and
+ * its virtual functions; itself among them. Sorted by address, borrowed. What is in it is not yet
+ * tied: core/unit says. */
+GPtrArray *usher_inventory_near(const UsherInventory *inventory, const UsherDevice *device);
 /* NULL when there is none. */
 const UsherDevice *usher_inventory_find(const UsherInventory *inventory, UsherPciAddr addr);
 const UsherDevice *usher_inventory_find_text(const UsherInventory *inventory, const char *address);

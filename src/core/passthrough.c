@@ -32,8 +32,9 @@ static bool is_denied_by_vfio(const UsherDevice *device)
 static void judge_group(const UsherInventory *inventory, const UsherDevice *device,
 	UsherPassthrough *passthrough, Whole *whole)
 {
-	for (unsigned i = 0; i < inventory->devices->len; i++) {
-		const UsherDevice *other = inventory->devices->pdata[i];
+	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
+	for (unsigned i = 0; i < near->len; i++) {
+		const UsherDevice *other = near->pdata[i];
 		unsigned code = usher_device_class(other) >> 8;
 		if (other == device || other->iommu_group != device->iommu_group || code == 0x0604)
 			continue;
