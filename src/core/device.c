@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/text.h"
+#define CLASS_DIGITS 6
 
 static const UsherField guard_reason_fields[] = {
 	{ "device", USHER_FIELD_STRING, offsetof(UsherGuardReason, device), USHER_FIELD_REQUIRED },
@@ -225,13 +225,18 @@ bool usher_device_state_may_move(UsherDeviceState from, UsherDeviceState to)
 	return (rows[from].to & (1U << to)) != 0;
 }
 
+/* Asked of every pair of devices that may be tied: no call of a general parser. */
 uint32_t usher_device_class(const UsherDevice *device)
 {
-	uint64_t class_code;
-	if (device->class_code == NULL ||
-		!usher_text_parse_hex(device->class_code, 0xffffff, &class_code, NULL))
-		return 0;
-	return (uint32_t) class_code;
+	uint32_t class_code = 0;
+	unsigned n = 0;
+	for (; device->class_code != NULL && device->class_code[n] != '\0'; n++) {
+		int digit = g_ascii_xdigit_value(device->class_code[n]);
+		if (digit < 0 || n == CLASS_DIGITS)
+			return 0;
+		class_code = class_code << 4 | (uint32_t) digit;
+	}
+	return class_code;
 }
 
 bool usher_device_is_bridge(const UsherDevice *device)
@@ -239,17 +244,22 @@ bool usher_device_is_bridge(const UsherDevice *device)
 	return usher_device_class(device) >> 16 == 0x06;
 }
 
+static int sign(int order)
+{
+	return (order > 0) - (order < 0);
+}
+
 int usher_device_compare(const UsherDevice *one, const UsherDevice *other)
 {
 	UsherPciAddr a, b;
-	if (one->kind == USHER_DEVICE_PCI && other->kind == USHER_DEVICE_PCI &&
+	if (one->kind != other->kind)
+		return one->kind < other->kind ? -1 : 1;
+	/* Domains wider than four digits come last; those of one width are in the order of text. */
+	if (strlen(one->address) != strlen(other->address) && one->kind == USHER_DEVICE_PCI &&
 		usher_pci_addr_parse(one->address, &a, NULL) &&
 		usher_pci_addr_parse(other->address, &b, NULL))
 		return usher_pci_addr_compare(a, b);
-	if (one->kind != other->kind)
-		return one->kind < other->kind ? -1 : 1;
-	int order = strcmp(one->address, other->address);
-	return (order > 0) - (order < 0);
+	return sign(strcmp(one->address, other->address));
 }
 
 char *usher_device_identity(const UsherDevice *device)
