@@ -141,6 +141,73 @@ static void stage_cleared(UsherCluster *cluster, UsherTxn *txn, const UsherDevic
 	}
 }
 
+static char *follow_address(const GHashTable *moved, const char *address)
+{
+	const char *now = g_hash_table_lookup((GHashTable *) (uintptr_t) moved, address);
+	return g_strdup(now != NULL ? now : address);
+}
+
+/* Leases hold ids; where nothing was done yet at the old addresses, they follow to the new ones. */
+static void stage_moved_leases(UsherCluster *cluster, UsherTxn *txn, const char *node, const GHashTable *moved)
+{
+	g_autoptr(GPtrArray) leases = usher_cluster_leases_on(cluster, node);
+	for (unsigned i = 0; i < leases->len; i++) {
+		const UsherLease *known = leases->pdata[i];
+		if (known->state != USHER_LEASE_RESERVED)
+			continue;
+		g_autoptr(UsherLease) lease = usher_lease_dup(known);
+		g_free(lease->device->address);
+		lease->device->address = follow_address(moved, known->device->address);
+		for (unsigned j = 0; j < known->companions->len; j++) {
+			g_free(lease->companions->pdata[j]);
+			lease->companions->pdata[j] = follow_address(moved, known->companions->pdata[j]);
+		}
+		usher_world_put(cluster->world, txn, USHER_TABLE_LEASE, lease->id, lease);
+	}
+}
+
+/* So many are told each by itself; more, as when buses shift, in one event: a transaction is small. */
+#define MOVED_TOLD_EACH 8
+
+static void tell_moved(UsherCluster *cluster, UsherTxn *txn, const char *node, const GPtrArray *sentences,
+		       const GPtrArray *ids)
+{
+	g_autofree char *actor = g_strconcat("agent ", node, NULL);
+	for (unsigned i = 0; sentences->len <= MOVED_TOLD_EACH && i < sentences->len; i++) {
+		g_autofree char *object = g_strdup_printf("device/%s/%s", node, (char *) ids->pdata[i]);
+		usher_cluster_tell(cluster, txn, actor, "moved", object, "%s", (char *) sentences->pdata[i]);
+	}
+	if (sentences->len <= MOVED_TOLD_EACH)
+		return;
+	g_autofree char *object = g_strconcat("node/", node, NULL);
+	g_autofree char *all = usher_text_join_array(sentences, ", ");
+	usher_cluster_tell(cluster, txn, actor, "moved", object, "%u devices of %s: %s", sentences->len, node, all);
+}
+
+/* Records that are at another address than before. */
+static void stage_moved(UsherCluster *cluster, UsherTxn *txn, const UsherReport *report)
+{
+	g_autoptr(GHashTable) moved = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) sentences = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+	for (unsigned i = 0; i < report->devices->len; i++) {
+		const UsherDevice *device = report->devices->pdata[i];
+		g_autofree char *name = g_strdup_printf("%s/%s", report->node, device->id);
+		const UsherDevice *known = usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
+		if (known == NULL || device->state == USHER_DEVICE_ABSENT ||
+		    strcmp(known->address, device->address) == 0)
+			continue;
+		g_hash_table_insert(moved, known->address, device->address);
+		g_ptr_array_add(ids, device->id);
+		g_ptr_array_add(sentences, g_strdup_printf("%s moved from %s to %s", device->id,
+							   known->address, device->address));
+	}
+	if (sentences->len == 0)
+		return;
+	tell_moved(cluster, txn, report->node, sentences, ids);
+	stage_moved_leases(cluster, txn, report->node, moved);
+}
+
 static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error)
 {
 	const UsherReport *report = ((UsherIntake *) data)->report;
@@ -150,6 +217,7 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 		return false;
 	}
 	g_autoptr(GHashTable) cleared = g_hash_table_new(g_str_hash, g_str_equal);
+	stage_moved(cluster, txn, report);
 	for (unsigned i = 0; i < report->devices->len; i++) {
 		g_autoptr(UsherDevice) device = usher_device_dup(report->devices->pdata[i]);
 		if (device->id == NULL || strlen(device->id) > USHER_NAME_MAX) {
@@ -165,10 +233,12 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 	for (unsigned i = 0; i < report->gone->len; i++) {
 		g_autofree char *name = g_strdup_printf("%s/%s", report->node, (char *) report->gone->pdata[i]);
 		const UsherDevice *known = usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
-		if (known == NULL || known->state == USHER_DEVICE_ABSENT)
+		if (known == NULL ||
+		    (known->state == USHER_DEVICE_ABSENT && known->identity_problem == NULL))
 			continue;
 		g_autoptr(UsherDevice) absent = usher_device_dup(known);
 		absent->state = USHER_DEVICE_ABSENT;
+		g_clear_pointer(&absent->identity_problem, g_free);
 		usher_world_put(cluster->world, txn, USHER_TABLE_DEVICE, name, absent);
 	}
 	return true;

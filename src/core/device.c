@@ -28,9 +28,20 @@ static const UsherField guard_fields[] = {
 };
 USHER_RECORD_DEFINE(UsherGuardResult, usher_guard_result, "guard", guard_fields)
 
+#define FACT(json, member) \
+	{ \
+		json, USHER_FIELD_STRING, offsetof(UsherDeviceFacts, member), USHER_FIELD_OMIT \
+	}
 static const UsherField facts_fields[] = {
 	{ "serial", USHER_FIELD_STRING, offsetof(UsherDeviceFacts, serial) },
 	{ "path", USHER_FIELD_STRING, offsetof(UsherDeviceFacts, path) },
+	FACT("uuid", uuid),
+	FACT("vpd_serial", vpd_serial),
+	FACT("mac", mac),
+	FACT("card", card),
+	FACT("physical_id", physical_id),
+	{ "vf_index", USHER_FIELD_INT, offsetof(UsherDeviceFacts, vf_index),
+		USHER_FIELD_NULLABLE | USHER_FIELD_OMIT },
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherDeviceFacts, usher_device_facts, "facts", facts_fields)
@@ -147,6 +158,8 @@ static const UsherField device_fields[] = {
 	ENUM("kind", kind, 0, kind_names),
 	STRING("id", id),
 	BOOL("identity_partial", identity_partial),
+	{ "identity_problem", USHER_FIELD_STRING, offsetof(UsherDevice, identity_problem),
+		USHER_FIELD_OMIT },
 	RECORD("facts", facts, usher_device_facts_type),
 	STRING("class", class_code),
 	STRING("class_name", class_name),

@@ -48,8 +48,14 @@ USHER_RECORD_DECLARE(UsherGuardResult, usher_guard_result)
 
 /* What tells who a device is, beside its ids; NULL: not readable or not there. */
 typedef struct UsherDeviceFacts {
-	char *serial; /* PCIe device serial number, "00-11-22-33-44-55-66-77" */
+	char *serial; /* PCIe device serial number, "00-11-22-33-44-55-66-77"; of a USB device its own */
 	char *path;   /* the chain of bridges above it: "00:02.0/00.0" */
+	char *uuid;   /* NVIDIA's, readable under its driver */
+	char *vpd_serial;
+	char *mac;         /* the permanent one of its first network device */
+	char *card;        /* record id of the first function of its slot */
+	char *physical_id; /* of a virtual function: record id of its physical one */
+	int64_t vf_index;  /* likewise: which one; USHER_INT_NULL: it is none */
 } UsherDeviceFacts;
 USHER_RECORD_DECLARE(UsherDeviceFacts, usher_device_facts)
 
@@ -81,7 +87,8 @@ typedef struct UsherDevice {
 	char *address; /* "0000:01:00.0" */
 	unsigned kind; /* UsherDeviceKind */
 	char *id;      /* "d-…", NULL without an agent's record */
-	bool identity_partial;
+	bool identity_partial;  /* not all that tells who it is could be read, or it is ambiguous */
+	char *identity_problem; /* why nobody can say who it is; NULL: it is known */
 	UsherDeviceFacts *facts;
 	char *class_code; /* six hexadecimal digits */
 	char *class_name;

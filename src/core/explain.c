@@ -63,6 +63,9 @@ static void add_guard(
 
 static void add_holders(const UsherDevice *device, GPtrArray *reasons)
 {
+	if (device->identity_problem != NULL)
+		add(reasons, false,
+			g_strdup_printf("nobody can say who it is: %s", device->identity_problem));
 	for (unsigned i = 0; i < device->foreign->len; i++) {
 		const UsherForeign *foreign = device->foreign->pdata[i];
 		add(reasons, false, g_strdup_printf("%s %s has it", foreign->kind, foreign->name));

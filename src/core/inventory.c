@@ -311,12 +311,15 @@ static void derive_virtual_functions(const UsherInventory *inventory)
 }
 
 /* An index tells with its physical function who a virtual one is. */
-static void derive_index(const GPtrArray *devices, const UsherDevice *physical)
+static void derive_index(const UsherInventory *inventory, const UsherDevice *physical)
 {
 	for (unsigned i = 0; i < physical->virtual_functions->len; i++) {
-		UsherDevice *virtual = find_by_address(devices, physical->virtual_functions->pdata[i]);
-		if (virtual == NULL)
+		UsherDevice wanted = { .address = physical->virtual_functions->pdata[i] };
+		unsigned place = find_place(inventory, &wanted);
+		if (place == inventory->devices->len ||
+			usher_device_compare(device_at(inventory, place), &wanted) != 0)
 			continue;
+		UsherDevice *virtual = inventory->devices->pdata[place];
 		if (virtual->facts == NULL)
 			virtual->facts = usher_device_facts_new();
 		virtual->facts->vf_index = i;
@@ -334,7 +337,7 @@ void usher_inventory_finish(UsherInventory *inventory)
 		UsherDevice *device = inventory->devices->pdata[i];
 		device->type = usher_device_type_of_class(usher_device_class(device));
 		device->sriov_active = device->virtual_functions->len;
-		derive_index(inventory->devices, device);
+		derive_index(inventory, device);
 		derive_companions(inventory, device);
 	}
 	derive_verdicts(inventory);

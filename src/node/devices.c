@@ -92,56 +92,117 @@ static void add_foreign(UsherNode *node, UsherDevice *device)
 	}
 }
 
+/* Records that are not seen are ABSENT, so that the address tells. */
 const char *usher_node_id_of(UsherNode *node, const UsherDevice *seen)
 {
-	const UsherDevice *record = node->records != NULL ? usher_identity_match(node->records, seen) : NULL;
-	return record != NULL ? record->id : NULL;
-}
-
-/* What does not tell today what it told before is what it was. */
-static void keep_facts(UsherDevice *device, const UsherDevice *record)
-{
-	if (record->facts == NULL)
-		return;
-	if (device->facts == NULL)
-		device->facts = usher_device_facts_new();
-	if (device->facts->serial == NULL)
-		device->facts->serial = g_strdup(record->facts->serial);
-	if (device->facts->path == NULL)
-		device->facts->path = g_strdup(record->facts->path);
-}
-
-/* The device with its id, a new one for one that was never seen. */
-static UsherDevice *recognize(UsherNode *node, const UsherDevice *seen)
-{
-	UsherDevice *device = usher_device_dup(seen);
-	g_free(device->id);
-	const UsherDevice *record = usher_identity_match(node->records, seen);
-	device->id = record != NULL ? g_strdup(record->id) : usher_node_new_id(node, "d-");
-	if (record != NULL) {
-		keep_facts(device, record);
-		(void) g_ptr_array_remove(node->records, (void *) (uintptr_t) record);
+	for (unsigned i = 0; node->records != NULL && i < node->records->len; i++) {
+		const UsherDevice *record = node->records->pdata[i];
+		if (record->state != USHER_DEVICE_ABSENT && strcmp(record->address, seen->address) == 0)
+			return record->id;
 	}
-	g_ptr_array_add(node->records, usher_device_dup(device));
+	return NULL;
+}
+
+static void free_device(void *device)
+{
+	usher_device_free(device);
+}
+
+/* The device with its id: its record's, a new one for one that was never seen, none for one of which
+ * nobody can say who it is. */
+static UsherDevice *name_device(UsherNode *node, const UsherIdentity *identity)
+{
+	UsherDevice *device = usher_device_dup(identity->seen);
+	g_clear_pointer(&device->id, g_free);
+	switch (identity->kind) {
+	case USHER_IDENTITY_NEW:
+		device->id = usher_node_new_id(node, "d-");
+		break;
+	case USHER_IDENTITY_KNOWN:
+		device->id = g_strdup(identity->record->id);
+		usher_identity_keep_facts(device, identity->record);
+		break;
+	case USHER_IDENTITY_AMBIGUOUS:
+		device->identity_partial = true;
+		device->identity_problem = g_strdup(identity->why);
+		break;
+	}
 	return device;
 }
 
-static void track(UsherNode *node, const UsherDevice *seen)
+static UsherDevice *find_record(UsherNode *node, const char *id)
 {
-	g_autoptr(UsherDevice) device = recognize(node, seen);
-	device->state = state_of(node, seen);
+	for (unsigned i = 0; i < node->records->len; i++) {
+		UsherDevice *record = node->records->pdata[i];
+		if (strcmp(record->id, id) == 0)
+			return record;
+	}
+	return NULL;
+}
+
+static UsherTracked *track_id(UsherNode *node, const char *id)
+{
+	UsherTracked *tracked = g_hash_table_lookup(node->tracked, id);
+	if (tracked == NULL) {
+		tracked = g_new0(UsherTracked, 1);
+		tracked->id = g_strdup(id);
+		g_hash_table_insert(node->tracked, g_strdup(id), tracked);
+	}
+	return tracked;
+}
+
+/* What is seen may be any of these: none of them moves, and whoever asks for one hears why. */
+static void report_ambiguous(UsherNode *node, const UsherIdentity *identity)
+{
+	for (unsigned i = 0; i < identity->candidates->len; i++) {
+		g_autoptr(UsherDevice) record = usher_device_dup(identity->candidates->pdata[i]);
+		record->state = USHER_DEVICE_ABSENT;
+		record->identity_partial = true;
+		g_free(record->identity_problem);
+		record->identity_problem =
+			g_strdup_printf("at %s: %s", identity->seen->address, identity->why);
+		UsherTracked *tracked = track_id(node, record->id);
+		if (tracked->text == NULL)
+			tracked->text = usher_record_print(&usher_device_type, record);
+	}
+}
+
+/* Who all that is seen is. Of UsherDevice, given; the records are as they are seen now. */
+static GPtrArray *recognize(UsherNode *node)
+{
+	g_autoptr(GPtrArray) identities =
+		usher_identity_match_all(node->records, node->seen->devices);
+	GPtrArray *devices = g_ptr_array_new_with_free_func(free_device);
+	for (unsigned i = 0; i < identities->len; i++) {
+		const UsherIdentity *identity = identities->pdata[i];
+		g_ptr_array_add(devices, name_device(node, identity));
+		if (identity->kind == USHER_IDENTITY_AMBIGUOUS)
+			report_ambiguous(node, identity);
+	}
+	usher_identity_remember(devices);
+	for (unsigned i = 0; i < node->records->len; i++)
+		((UsherDevice *) node->records->pdata[i])->state = USHER_DEVICE_ABSENT;
+	for (unsigned i = 0; i < devices->len; i++) {
+		const UsherDevice *device = devices->pdata[i];
+		UsherDevice *record = device->id != NULL ? find_record(node, device->id) : NULL;
+		if (record != NULL)
+			(void) g_ptr_array_remove(node->records, record);
+		if (device->id != NULL)
+			g_ptr_array_add(node->records, usher_device_dup(device));
+	}
+	return devices;
+}
+
+static void track(UsherNode *node, UsherDevice *device)
+{
+	device->state = state_of(node, device);
 	add_foreign(node, device);
 	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
 	if (was != NULL && device->state == USHER_DEVICE_HELD) {
 		usher_was_free(device->was);
 		device->was = usher_was_dup(was);
 	}
-	UsherTracked *tracked = g_hash_table_lookup(node->tracked, device->id);
-	if (tracked == NULL) {
-		tracked = g_new0(UsherTracked, 1);
-		tracked->id = g_strdup(device->id);
-		g_hash_table_insert(node->tracked, g_strdup(device->id), tracked);
-	}
+	UsherTracked *tracked = track_id(node, device->id);
 	g_free(tracked->text);
 	tracked->text = usher_record_print(&usher_device_type, device);
 }
@@ -175,6 +236,10 @@ void usher_node_track_devices(UsherNode *node)
 		UsherTracked *tracked = value;
 		g_clear_pointer(&tracked->text, g_free);
 	}
-	for (unsigned i = 0; i < node->seen->devices->len; i++)
-		track(node, node->seen->devices->pdata[i]);
+	g_autoptr(GPtrArray) devices = recognize(node);
+	for (unsigned i = 0; i < devices->len; i++) {
+		UsherDevice *device = devices->pdata[i];
+		if (device->id != NULL)
+			track(node, device);
+	}
 }

@@ -4,7 +4,8 @@
  * Inventories written as text, one thing a line:
  *
  *   dev 0000:04:00.0 010802 driver=nvme group=5 parent=0000:00:1c.0 pf=… id=d-… vendor=… boot
- *   dev 0000:04:00.0 010802 override=vfio-pci (or override-unknown) serial=…
+ *   dev 0000:04:00.0 010802 override=vfio-pci (or override-unknown) serial=… uuid=… vpd=… mac=…
+ *     path=… label=… absent, in the same line
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
  *     claim=…, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
@@ -44,10 +45,21 @@ static void text_list(char **words, const char *key, GPtrArray *list)
 		g_ptr_array_add(list, g_strdup(value));
 }
 
+static void text_facts(UsherDevice *device, char **words)
+{
+	UsherDeviceFacts *facts = device->facts = usher_device_facts_new();
+	facts->serial = g_strdup(text_option(words, "serial", 0));
+	facts->uuid = g_strdup(text_option(words, "uuid", 0));
+	facts->vpd_serial = g_strdup(text_option(words, "vpd", 0));
+	facts->mac = g_strdup(text_option(words, "mac", 0));
+	facts->path = g_strdup(text_option(words, "path", 0));
+}
+
 static void text_device(UsherInventory *inventory, char **words)
 {
 	UsherDevice *device = usher_device_new();
 	device->address = g_strdup(words[1]);
+	device->kind = g_str_has_prefix(words[1], "usb:") ? USHER_DEVICE_USB : USHER_DEVICE_PCI;
 	device->class_code = g_strdup(words[2]);
 	device->driver = g_strdup(text_option(words, "driver", 0));
 	device->driver_override = g_strdup(text_option(words, "override", 0));
@@ -58,11 +70,10 @@ static void text_device(UsherInventory *inventory, char **words)
 	device->vendor_id = g_strdup(text_option(words, "vendor", 0));
 	device->device_id = g_strdup(text_option(words, "device", 0));
 	device->boot_display = text_flag(words, "boot");
-	const char *serial = text_option(words, "serial", 0);
-	if (serial != NULL) {
-		device->facts = usher_device_facts_new();
-		device->facts->serial = g_strdup(serial);
-	}
+	device->slot_label = g_strdup(text_option(words, "label", 0));
+	if (text_flag(words, "absent"))
+		device->state = USHER_DEVICE_ABSENT;
+	text_facts(device, words);
 	const char *group = text_option(words, "group", 0);
 	if (group != NULL)
 		device->iommu_group = g_ascii_strtoll(group, NULL, 10);

@@ -96,6 +96,8 @@ static char *explain_ineligible(const UsherDevice *device)
 {
 	if (device->id == NULL)
 		return g_strdup("its node has not reported who it is");
+	if (device->identity_problem != NULL)
+		return g_strdup_printf("nobody can say who it is: %s", device->identity_problem);
 	if (device->state == USHER_DEVICE_ABSENT)
 		return g_strdup("it is not there any more");
 	if (device->state == USHER_DEVICE_FENCED || device->state == USHER_DEVICE_QUARANTINED)
