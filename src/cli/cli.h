@@ -79,6 +79,7 @@ struct UsherCli {
 	UsherFormat format;
 	bool wants_help;
 	bool is_usage_error; /* the error is about how we were called: exit status 2 */
+	bool is_answered;    /* what was asked for is printed: of an error only its sentence */
 	const char *server;  /* owned by flags or the environment */
 	const char *root;    /* NULL: this machine */
 	UsherClient *client; /* made when it is first asked for */
@@ -193,6 +194,8 @@ bool usher_cmd_show(UsherCli *cli, const UsherNoun *noun, GError **error);
 /* Commands. */
 bool usher_cmd_device_list(UsherCli *cli, GError **error);
 bool usher_cmd_device_show(UsherCli *cli, GError **error);
+bool usher_cmd_device_explain(UsherCli *cli, GError **error);
+bool usher_cmd_device_users(UsherCli *cli, GError **error);
 bool usher_cmd_device_make_resource(UsherCli *cli, GError **error);
 bool usher_cmd_device_return(UsherCli *cli, GError **error);
 bool usher_cmd_group_list(UsherCli *cli, GError **error);

@@ -145,36 +145,6 @@ bool usher_cmd_device_list(UsherCli *cli, GError **error)
 	return true;
 }
 
-/* A bare address is this host's; NODE/ADDRESS and ids are usherd's. */
-bool usher_cmd_device_show(UsherCli *cli, GError **error)
-{
-	const char *name = usher_cli_arg(cli, 0);
-	UsherPciAddr addr;
-	if (!usher_pci_addr_parse(name, &addr, NULL)) {
-		g_auto(GStrv) parts = g_strsplit(name, "/", 2);
-		g_autofree char *path = usher_cli_path("devices", parts[0], parts[1], NULL);
-		g_autoptr(UsherJson) device = usher_cli_get(cli, path, error);
-		if (device == NULL)
-			return false;
-		usher_cli_print_object(cli, usher_cli_noun("device"), device);
-		return true;
-	}
-	char address[USHER_PCI_ADDR_TEXT];
-	(void) usher_pci_addr_print(addr, address);
-	g_autoptr(GPtrArray) devices = usher_cli_scan_devices(cli, error);
-	if (devices == NULL)
-		return false;
-	for (unsigned i = 0; i < devices->len; i++) {
-		if (g_strcmp0(usher_json_get_string(devices->pdata[i], "address"), address) != 0)
-			continue;
-		usher_cli_print_object(cli, usher_cli_noun("device"), devices->pdata[i]);
-		return true;
-	}
-	usher_error_set(
-		error, USHER_ERROR_NOT_FOUND, "there is no device %s on this host", address);
-	return false;
-}
-
 static void print_matches(const UsherJson *result)
 {
 	const UsherJson *rules = usher_json_get(result, "rules");

@@ -44,6 +44,7 @@ static const UsherFlag device_list_flags[] = {
 	VERBOSE_FLAG,
 	{ NULL },
 };
+static const UsherFlag device_look_flags[] = { VERBOSE_FLAG, { NULL } };
 static const UsherFlag make_resource_flags[] = {
 	{ "group", 0, USHER_FLAG_TEXT, "GROUP", "the group they become members of" },
 	{ "type", 0, USHER_FLAG_TEXT, "TYPE", "make the group, of this type, if it does not exist",
@@ -134,8 +135,14 @@ const UsherCommand usher_commands[] = {
 		"  usher device list --columns address,driver,facts.serial --sort -numa_node\n"
 		"  usher device list --filter \"vendor ct 'Intel'\" -o name",
 		NULL, usher_cmd_device_list },
-	{ "device", "show", "[NODE/]ADDRESS", 1, 1, 0, "All about one device", NULL,
+	{ "device", "show", "[NODE/]ADDRESS", 1, 1, 0, "All about one device", device_look_flags,
 		"  usher device show 0000:01:00.0", "devices", usher_cmd_device_show },
+	{ "device", "explain", "ADDRESS", 1, 1, 0,
+		"May a guest have it? Every reason for and against", device_look_flags,
+		"  usher device explain 0000:01:00.0 && echo yes", "devices",
+		usher_cmd_device_explain },
+	{ "device", "users", "[ADDRESS]", 0, 1, 0, "Processes that hold devices", device_look_flags,
+		"  usher device users 0000:01:00.0", "devices", usher_cmd_device_users },
 	{ "device", "make-resource", "[NODE/]ADDRESS…", 1, USHER_ANY_ARGS, WRITE,
 		"Put devices into a group, by rules that find them again", make_resource_flags,
 		"  usher device make-resource 0000:01:00.0 --group igpu --type pci", "devices",

@@ -102,16 +102,19 @@ static void print_notes(const UsherInventory *inventory)
 		fprintf(stderr, "note: %s\n", (const char *) inventory->notes->pdata[i]);
 }
 
-GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
+UsherInventory *usher_cli_scan(UsherCli *cli, GError **error)
 {
 	/* Without the program what a device's driver_override is stays unknown. */
 	g_autofree char *program = cli->root == NULL ? usher_helper_find() : NULL;
 	g_autoptr(UsherHelper) helper = program != NULL ? usher_helper_new(program) : NULL;
-	g_autoptr(UsherInventory) inventory = usher_scan(cli->root, helper, error);
-	if (inventory == NULL)
-		return NULL;
-	if (usher_cli_has(cli, "verbose"))
+	UsherInventory *inventory = usher_scan(cli->root, helper, error);
+	if (inventory != NULL && usher_cli_has(cli, "verbose"))
 		print_notes(inventory);
+	return inventory;
+}
+
+GPtrArray *usher_cli_devices_of(UsherCli *cli, const UsherInventory *inventory, GError **error)
+{
 	g_autoptr(GHashTable) known = cli->root == NULL ? known_devices(cli) : NULL;
 	g_autoptr(GPtrArray) devices =
 		g_ptr_array_new_with_free_func((GDestroyNotify) usher_json_unref);
@@ -122,6 +125,37 @@ GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
 		g_ptr_array_add(devices, json);
 	}
 	return g_steal_pointer(&devices);
+}
+
+GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error)
+{
+	g_autoptr(UsherInventory) inventory = usher_cli_scan(cli, error);
+	return inventory != NULL ? usher_cli_devices_of(cli, inventory, error) : NULL;
+}
+
+bool usher_cli_is_here(const char *name)
+{
+	UsherPciAddr addr;
+	return g_str_has_prefix(name, "usb:") || usher_pci_addr_parse(name, &addr, NULL);
+}
+
+const UsherDevice *usher_cli_find_here(
+	const UsherInventory *inventory, const char *name, GError **error)
+{
+	UsherPciAddr addr;
+	char address[USHER_PCI_ADDR_TEXT];
+	bool is_pci = usher_pci_addr_parse(name, &addr, NULL);
+	if (is_pci)
+		(void) usher_pci_addr_print(addr, address);
+	const char *wanted = is_pci ? address : name;
+	const UsherDevice *device = usher_inventory_find_text(inventory, wanted);
+	if (device == NULL && usher_cli_is_here(name))
+		usher_error_set(
+			error, USHER_ERROR_NOT_FOUND, "there is no device %s on this host", wanted);
+	else if (device == NULL)
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"'%s' is no address of a device: 0000:01:00.0, or usb:1-4.2", name);
+	return device;
 }
 
 char *usher_cli_resolve_device(UsherCli *cli, const char *name, GError **error)

@@ -2,10 +2,26 @@
 #pragma once
 /* Devices of this host, scanned here and enriched by usherd when it answers at once. */
 #include "cli/cli.h"
-#include "core/device.h"
+#include "core/inventory.h"
+#include "host/holders.h"
 
-/* Of UsherJson, sorted by address. */
+/* One look at this host, or at --root; says with --verbose what could not be read. */
+UsherInventory *usher_cli_scan(UsherCli *cli, GError **error);
+/* Its devices, of UsherJson, sorted by address, with what usherd knows of them. */
+GPtrArray *usher_cli_devices_of(UsherCli *cli, const UsherInventory *inventory, GError **error);
+/* The name is an address and names no node: it is a device of this host. */
+bool usher_cli_is_here(const char *name);
+/* Borrowed of the inventory; NOT_FOUND, INVALID. */
+const UsherDevice *usher_cli_find_here(
+	const UsherInventory *inventory, const char *name, GError **error);
+/* Both at once. */
 GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error);
 /* "NODE/ADDRESS" or the id of a device by any of its names: bare addresses where they are
  * unambiguous. Asks usherd. */
 char *usher_cli_resolve_device(UsherCli *cli, const char *name, GError **error);
+
+/* cmd-device-users.c: of UsherHolder. address: of the device and of what hangs on it; NULL: of all.
+ * out_unseen: processes that could not be looked into, about which there is a sentence. */
+GPtrArray *usher_cli_holders(UsherCli *cli, const UsherInventory *inventory, const char *address,
+	unsigned *out_unseen, GError **error);
+char *usher_cli_unseen(const UsherCli *cli, unsigned n_unseen);

@@ -184,7 +184,7 @@ static void print_error_json(const GError *error)
 
 void usher_cli_print_error(const UsherCli *cli, const GError *error)
 {
-	if (cli->format == USHER_FORMAT_JSON)
+	if (cli->format == USHER_FORMAT_JSON && !cli->is_answered)
 		print_error_json(error);
 	(void) fflush(stdout);
 	g_autofree char *sentence = printable(error->message);

@@ -68,6 +68,57 @@ class Alone(Bed):
         self.assertIn("note: /sys/bus/pci/devices could not be read",
                       self.run_usher("device", "list", "--verbose", "--root", self.dir).stderr)
 
+    def test_device_looks(self):
+        devices = json.loads(self.run_usher("device", "list", "--json", USHER_SERVER=self.socket).stdout)
+        for device in devices[:4]:
+            address = device["address"]
+            page = self.run_usher("device", "show", address, USHER_SERVER=self.socket).stdout
+            self.assertEqual(page.splitlines()[0], f"{address}  {device['device']}")
+            for reason in device["guard"]["reasons"]:
+                self.assertIn(f"{reason['why']}: {' → '.join(reason['proof'])}", page)
+            shown = json.loads(self.run_usher("device", "show", address, "--json", USHER_SERVER=self.socket).stdout)
+            self.assertEqual({key: shown[key] for key in device}, device)
+            self.assertIn("holders", shown)
+            self.explain(address, device)
+
+    def explain(self, address, device):
+        done = subprocess.run([f"{BUILD}/usher", "device", "explain", address, "--json"], capture_output=True,
+                              text=True, timeout=30, env=environment(USHER_SERVER=self.socket))
+        answer = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 0 if answer["may"] else 1)
+        self.assertEqual(answer["may"], not answer["against"])
+        if answer["against"]:
+            self.assertEqual(done.stderr, f"usher: device {address} can't be given: {answer['against'][0]}\n")
+        for reason in device["guard"]["reasons"]:
+            self.assertTrue(any(reason["why"] in line for line in answer["against"]), (reason, answer))
+
+    def test_no_such_device(self):
+        for verb in ("show", "explain", "users"):
+            done = self.run_usher("device", verb, "ffff:00:00.0", status=1)
+            self.assertEqual(done.stderr, "usher: there is no device ffff:00:00.0 on this host\n")
+        for verb in ("explain", "users"):
+            self.assertIn("is no address", self.run_usher("device", verb, "x", status=1).stderr)
+
+    def test_users(self):
+        root = f"{self.dir}/machine"
+        for folder in ("proc/9/fd", "sys/class/drm", "sys/bus/pci/devices", "sys/devices/pci0000:00/0000:00:02.0"):
+            os.makedirs(f"{root}/{folder}")
+        place = "../../devices/pci0000:00/0000:00:02.0"
+        os.symlink("/dev/dri/card0", f"{root}/proc/9/fd/3")
+        os.symlink(f"{place}/drm/card0", f"{root}/sys/class/drm/card0")
+        os.symlink(f"../{place}", f"{root}/sys/bus/pci/devices/0000:00:02.0")
+        for name, text in (("proc/9/comm", "Xorg"), ("proc/9/cmdline", "/usr/bin/X\0"),
+                           ("proc/9/cgroup", "0::/system.slice/gdm.service")):
+            with open(f"{root}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        for words in ([], ["0000:00:02.0"]):
+            done = self.run_usher("device", "users", *words, "--root", root, "--json")
+            self.assertEqual(json.loads(done.stdout), [{
+                "address": "0000:00:02.0", "controller": None, "pid": 9, "name": "Xorg", "unit": "gdm.service",
+                "domain": None, "paths": ["/dev/dri/card0"]}])
+        self.assertEqual(self.run_usher("device", "users", "--root", root, "-o", "name").stdout, "9\n")
+        self.run_usher("device", "users", "--root", self.dir, "--json")
+
     def test_one_sentence(self):
         done = self.run_usher("vm", "list", status=1, USHER_SERVER=self.socket)
         self.assertEqual(done.stdout, "")
