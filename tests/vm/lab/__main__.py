@@ -7,6 +7,7 @@ import glob
 import os
 import pathlib
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -124,24 +125,23 @@ def remove_leftovers():
 def mark(folder):
     """Locks the folder for as long as a machine may come there or is there."""
     file = open(folder / "session", "w")
-    for _ in range(10):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except OSError:
-            time.sleep(0.02)  # is_locked() of someone else takes no longer
-    raise KitError(f"{folder} has a session already")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise KitError(f"{folder} has a session already") from None
+    return file
 
 
 def is_locked(folder):
+    """Asked without taking the lock, which could get into the way of a session that starts."""
+    layout = "hhqqi4x"  # struct flock
     try:
         with open(folder / "session") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except FileNotFoundError:
-        return False
+            query = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            answer = fcntl.fcntl(file, fcntl.F_GETLK, query)
     except OSError:
-        return True
+        return False
+    return struct.unpack(layout, answer)[0] != fcntl.F_UNLCK
 
 
 def run_session(options):
