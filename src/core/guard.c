@@ -409,9 +409,8 @@ static bool may_stay_behind(const UsherDevice *bridge)
 }
 
 /* The device, what is taken with it, chipset functions that cannot be, and what would vanish. */
-static GPtrArray *judged_with(const UsherInventory *inventory, const UsherDevice *device)
+static GPtrArray *judged_with(const GPtrArray *near, const UsherDevice *device)
 {
-	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
 	GPtrArray *judged = usher_unit_taken_with(near, device);
 	for (unsigned i = 0; i < near->len; i++) {
 		UsherDevice *other = near->pdata[i];
@@ -475,10 +474,11 @@ static void judge_one(const UsherGuard *guard, const UsherDevice *device, UsherG
 		g_ptr_array_add(result->reasons, usher_guard_reason_dup(reasons->pdata[i]));
 }
 
-UsherGuardResult *usher_guard_ask(const UsherGuard *guard, const UsherDevice *device)
+UsherGuardResult *usher_guard_ask(
+	const UsherGuard *guard, const UsherDevice *device, const GPtrArray *near)
 {
 	UsherGuardResult *result = usher_guard_result_new();
-	g_autoptr(GPtrArray) judged = judged_with(guard->inventory, device);
+	g_autoptr(GPtrArray) judged = judged_with(near, device);
 	for (unsigned i = 0; i < judged->len; i++)
 		judge_one(guard, judged->pdata[i], result);
 	result->verdict = result->reasons->len > 0 ? USHER_VERDICT_REFUSED : USHER_VERDICT_FREE;
@@ -498,7 +498,8 @@ UsherGuardResult *usher_guard_ask(const UsherGuard *guard, const UsherDevice *de
 UsherGuardResult *usher_guard_judge(const UsherInventory *inventory, const UsherDevice *device)
 {
 	g_autoptr(UsherGuard) guard = usher_guard_new(inventory);
-	return usher_guard_ask(guard, device);
+	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
+	return usher_guard_ask(guard, device, near);
 }
 
 char *usher_guard_explain(const UsherGuardResult *result)

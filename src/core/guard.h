@@ -18,7 +18,9 @@ typedef struct UsherGuard UsherGuard;
 UsherGuard *usher_guard_new(const UsherInventory *inventory);
 void usher_guard_free(UsherGuard *guard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherGuard, usher_guard_free)
-UsherGuardResult *usher_guard_ask(const UsherGuard *guard, const UsherDevice *device);
+/* near: what usher_inventory_near says of the device. */
+UsherGuardResult *usher_guard_ask(
+	const UsherGuard *guard, const UsherDevice *device, const GPtrArray *near);
 
 /* Why a device of this class stays with the host whatever it does; NULL: it may leave. */
 const char *usher_guard_class_reason(const UsherDevice *device);

@@ -210,9 +210,10 @@ static void add_index(GArray *indexes, unsigned index)
 	g_array_append_val(indexes, index);
 }
 
-static void add_slot(const UsherInventory *inventory, const UsherDevice *device, GArray *indexes)
+/* place: where the device is. */
+static void add_slot(const UsherInventory *inventory, unsigned place, GArray *indexes)
 {
-	unsigned place = find_place(inventory, device);
+	const UsherDevice *device = device_at(inventory, place);
 	unsigned first = place;
 	while (first > 0 && is_of_slot(device_at(inventory, first - 1), device))
 		first--;
@@ -253,14 +254,17 @@ static int compare_indexes(const void *one, const void *other)
 	return (*a > *b) - (*a < *b);
 }
 
-GPtrArray *usher_inventory_near(const UsherInventory *inventory, const UsherDevice *device)
+/* indexes is where it works; what was in there is lost. */
+static GPtrArray *near_at(const UsherInventory *inventory, unsigned place, GArray *indexes)
 {
-	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
-	add_slot(inventory, device, indexes);
+	const UsherDevice *device = device_at(inventory, place);
+	g_array_set_size(indexes, 0);
+	add_slot(inventory, place, indexes);
 	add_group(inventory, device, indexes);
 	add_functions(inventory, device, indexes);
-	g_array_sort(indexes, compare_indexes);
-	GPtrArray *near = g_ptr_array_new();
+	if (indexes->len > 1)
+		g_array_sort(indexes, compare_indexes);
+	GPtrArray *near = g_ptr_array_sized_new(indexes->len);
 	for (unsigned i = 0; i < indexes->len; i++) {
 		unsigned index = g_array_index(indexes, unsigned, i);
 		if (i == 0 || g_array_index(indexes, unsigned, i - 1) != index)
@@ -269,9 +273,16 @@ GPtrArray *usher_inventory_near(const UsherInventory *inventory, const UsherDevi
 	return near;
 }
 
-static void derive_companions(const UsherInventory *inventory, UsherDevice *device)
+GPtrArray *usher_inventory_near(const UsherInventory *inventory, const UsherDevice *device)
 {
-	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
+	unsigned place = find_place(inventory, device);
+	g_assert(place < inventory->devices->len && device_at(inventory, place) == device);
+	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
+	return near_at(inventory, place, indexes);
+}
+
+static void derive_companions(const GPtrArray *near, UsherDevice *device)
+{
 	g_ptr_array_set_size(device->companions, 0);
 	for (unsigned i = 0; i < near->len; i++) {
 		const UsherDevice *other = near->pdata[i];
@@ -283,12 +294,14 @@ static void derive_companions(const UsherInventory *inventory, UsherDevice *devi
 static void derive_verdicts(const UsherInventory *inventory)
 {
 	g_autoptr(UsherGuard) guard = usher_guard_new(inventory);
+	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		UsherDevice *device = inventory->devices->pdata[i];
+		g_autoptr(GPtrArray) near = near_at(inventory, i, indexes);
 		g_clear_pointer(&device->guard, usher_guard_result_free);
 		g_clear_pointer(&device->passthrough, usher_passthrough_free);
-		device->guard = usher_guard_ask(guard, device);
-		device->passthrough = usher_passthrough_of(inventory, device);
+		device->guard = usher_guard_ask(guard, device, near);
+		device->passthrough = usher_passthrough_among(inventory, device, near);
 	}
 }
 
@@ -326,19 +339,32 @@ static void derive_index(const UsherInventory *inventory, const UsherDevice *phy
 	}
 }
 
+/* A folder's listing is sorted already, as a rule. */
+static void sort_devices(GPtrArray *devices)
+{
+	for (unsigned i = 1; i < devices->len; i++) {
+		if (usher_device_compare(devices->pdata[i - 1], devices->pdata[i]) > 0) {
+			g_ptr_array_sort(devices, compare_devices);
+			return;
+		}
+	}
+}
+
 void usher_inventory_finish(UsherInventory *inventory)
 {
-	g_ptr_array_sort(inventory->devices, compare_devices);
+	sort_devices(inventory->devices);
 	g_ptr_array_sort(inventory->blocks, compare_blocks);
 	g_ptr_array_sort(inventory->nets, compare_nets);
 	index_groups(inventory);
 	derive_virtual_functions(inventory);
+	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		UsherDevice *device = inventory->devices->pdata[i];
 		device->type = usher_device_type_of_class(usher_device_class(device));
 		device->sriov_active = device->virtual_functions->len;
 		derive_index(inventory, device);
-		derive_companions(inventory, device);
+		g_autoptr(GPtrArray) near = near_at(inventory, i, indexes);
+		derive_companions(near, device);
 	}
 	derive_verdicts(inventory);
 }

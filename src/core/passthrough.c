@@ -29,10 +29,9 @@ static bool is_denied_by_vfio(const UsherDevice *device)
 
 /* One driver outside vfio makes a group not viable; the drivers of PCI bridges are excepted
  * (drivers/pci/pcie/portdrv.c, driver_managed_dma). */
-static void judge_group(const UsherInventory *inventory, const UsherDevice *device,
+static void judge_group(const GPtrArray *near, const UsherDevice *device,
 	UsherPassthrough *passthrough, Whole *whole)
 {
-	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
 	for (unsigned i = 0; i < near->len; i++) {
 		const UsherDevice *other = near->pdata[i];
 		unsigned code = usher_device_class(other) >> 8;
@@ -51,8 +50,8 @@ static void judge_group(const UsherInventory *inventory, const UsherDevice *devi
 	}
 }
 
-static const char *judge_whole(
-	const UsherInventory *inventory, const UsherDevice *device, UsherPassthrough *passthrough)
+static const char *judge_whole(const UsherInventory *inventory, const UsherDevice *device,
+	const GPtrArray *near, UsherPassthrough *passthrough)
 {
 	static const char *const names[] = { "yes", "after-fix", "no" };
 	Whole whole = WHOLE_YES;
@@ -65,7 +64,7 @@ static const char *judge_whole(
 	else if (device->iommu_group == USHER_INT_NULL)
 		because(passthrough, &whole, WHOLE_NO, g_strdup("it is in no IOMMU group"));
 	else
-		judge_group(inventory, device, passthrough, &whole);
+		judge_group(near, device, passthrough, &whole);
 	if (device->sriov_active > 0)
 		because(passthrough, &whole, WHOLE_AFTER_FIX,
 			g_strdup_printf("%" G_GINT64_FORMAT " of its virtual functions are active",
@@ -98,11 +97,18 @@ static void judge_vgpu(const UsherDevice *device, GPtrArray *vgpu)
 		add_once(vgpu, g_strcmp0(device->vendor_id, "10de") == 0 ? "nvidia-vf" : "sriov");
 }
 
-UsherPassthrough *usher_passthrough_of(const UsherInventory *inventory, const UsherDevice *device)
+UsherPassthrough *usher_passthrough_among(
+	const UsherInventory *inventory, const UsherDevice *device, const GPtrArray *near)
 {
 	UsherPassthrough *passthrough = usher_passthrough_new();
-	passthrough->whole = g_strdup(judge_whole(inventory, device, passthrough));
+	passthrough->whole = g_strdup(judge_whole(inventory, device, near, passthrough));
 	judge_vgpu(device, passthrough->vgpu);
 	g_assert((strcmp(passthrough->whole, "yes") == 0) == (passthrough->because->len == 0));
 	return passthrough;
+}
+
+UsherPassthrough *usher_passthrough_of(const UsherInventory *inventory, const UsherDevice *device)
+{
+	g_autoptr(GPtrArray) near = usher_inventory_near(inventory, device);
+	return usher_passthrough_among(inventory, device, near);
 }

@@ -8,3 +8,6 @@
 
 /* Given to the caller. */
 UsherPassthrough *usher_passthrough_of(const UsherInventory *inventory, const UsherDevice *device);
+/* The same with what usher_inventory_near says of the device. */
+UsherPassthrough *usher_passthrough_among(
+	const UsherInventory *inventory, const UsherDevice *device, const GPtrArray *near);

@@ -41,12 +41,29 @@ bool usher_pci_addr_parse(const char *text, UsherPciAddr *out_addr, GError **err
 	return false;
 }
 
+static char *put_hex(char *at, uint32_t value, unsigned n_digits)
+{
+	for (unsigned i = n_digits; i-- > 0; value >>= 4)
+		at[i] = "0123456789abcdef"[value & 0xf];
+	return at + n_digits;
+}
+
+/* By hand: a scan prints tens of thousands. */
 char *usher_pci_addr_print(UsherPciAddr addr, char *text)
 {
 	g_assert(addr.slot < 32 && addr.function < 8);
-	int length = g_snprintf(text, USHER_PCI_ADDR_TEXT, "%04x:%02x:%02x.%x", addr.domain,
-		addr.bus, addr.slot, addr.function);
-	g_assert(length > 0 && length < USHER_PCI_ADDR_TEXT);
+	unsigned n_digits = DOMAIN_DIGITS_MIN;
+	while (n_digits < DOMAIN_DIGITS_MAX && addr.domain >> (4 * n_digits) != 0)
+		n_digits++;
+	char *at = put_hex(text, addr.domain, n_digits);
+	*at++ = ':';
+	at = put_hex(at, addr.bus, 2);
+	*at++ = ':';
+	at = put_hex(at, addr.slot, 2);
+	*at++ = '.';
+	at = put_hex(at, addr.function, 1);
+	*at = '\0';
+	g_assert(at - text < USHER_PCI_ADDR_TEXT);
 	return text;
 }
 

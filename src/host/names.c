@@ -4,7 +4,7 @@
 #include <libudev.h>
 #include <string.h>
 
-/* What the database says of one modalias; NULL: nothing. */
+/* What the database says; NULL: nothing. */
 typedef struct Answer {
 	char *vendor, *device, *class_name;
 } Answer;
@@ -12,7 +12,7 @@ typedef struct Answer {
 struct UsherNames {
 	struct udev *udev;
 	struct udev_hwdb *hwdb; /* NULL: there is none */
-	GHashTable *answers; /* modalias → Answer: devices come in numbers, a search takes time */
+	GHashTable *answers;    /* ids → Answer: devices come in numbers, a search takes time */
 };
 
 static void free_answer(void *data)
@@ -46,6 +46,16 @@ void usher_names_free(UsherNames *names)
 	g_free(names);
 }
 
+/* What it is asked by: ids and class, "-" where one is missing. */
+static char *print_key(const UsherDevice *device)
+{
+	const char *ids[] = { device->vendor_id, device->device_id, device->subsystem_vendor_id,
+		device->subsystem_device_id, device->class_code };
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
+		ids[i] = ids[i] != NULL ? ids[i] : "-";
+	return g_strconcat(ids[0], ":", ids[1], ":", ids[2], ":", ids[3], ":", ids[4], NULL);
+}
+
 static uint32_t parse_hex(const char *text)
 {
 	guint64 value = 0;
@@ -64,8 +74,9 @@ static char *print_modalias(const UsherDevice *device)
 		class_code >> 16, class_code >> 8 & 0xff, class_code & 0xff);
 }
 
-static Answer *search(UsherNames *names, const char *modalias)
+static Answer *search(UsherNames *names, const UsherDevice *device)
 {
+	g_autofree char *modalias = print_modalias(device);
 	Answer *answer = g_new0(Answer, 1);
 	const char *base_class = NULL;
 	struct udev_list_entry *entry = names->hwdb != NULL
@@ -90,11 +101,11 @@ static Answer *search(UsherNames *names, const char *modalias)
 
 static const Answer *ask(UsherNames *names, const UsherDevice *device)
 {
-	g_autofree char *modalias = print_modalias(device);
-	Answer *answer = g_hash_table_lookup(names->answers, modalias);
+	g_autofree char *key = print_key(device);
+	Answer *answer = g_hash_table_lookup(names->answers, key);
 	if (answer == NULL) {
-		answer = search(names, modalias);
-		g_hash_table_insert(names->answers, g_steal_pointer(&modalias), answer);
+		answer = search(names, device);
+		g_hash_table_insert(names->answers, g_steal_pointer(&key), answer);
 	}
 	return answer;
 }

@@ -58,10 +58,6 @@ static bool read_attributes(int folder, UsherPciIds *ids)
 	ids->vendor = (uint16_t) vendor;
 	ids->device = (uint16_t) device;
 	ids->class_code = class_code;
-	uint32_t revision;
-	ids->has_revision = usher_attr_read_hex(folder, "revision", 0xff, &revision);
-	if (ids->has_revision)
-		ids->revision = (uint8_t) revision;
 	return true;
 }
 
@@ -119,24 +115,86 @@ static size_t read_config(void *data, unsigned offset, uint8_t *bytes, size_t si
 	return usher_fd_read_at(*fd, bytes, size, (off_t) offset, &length, NULL) ? length : 0;
 }
 
-/* Reading configuration space wakes a device that has no power (drivers/pci/access.c,
- * pci_config_pm_runtime_get); this attribute doesn't. */
-static bool is_asleep(int folder)
+/* Digits of a number behind its name; false: they are not there. */
+static bool take_hex(const char **text, const char *name, unsigned n_digits, uint32_t *out_value)
 {
-	g_autofree char *state = usher_attr_read(folder, "power_state");
-	return g_strcmp0(state, "D3cold") == 0;
+	size_t length = strlen(name);
+	if (strncmp(*text, name, length) != 0)
+		return false;
+	const char *digits = *text + length;
+	uint32_t value = 0;
+	for (unsigned i = 0; i < n_digits; i++) {
+		int digit = g_ascii_xdigit_value(digits[i]);
+		if (digit < 0)
+			return false;
+		value = value << 4 | (uint32_t) digit;
+	}
+	*text = digits + n_digits;
+	*out_value = value;
+	return true;
+}
+
+/* "pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00" (drivers/pci/pci-sysfs.c, modalias_show) */
+bool usher_pci_modalias_parse(const char *text, UsherPciIds *out_ids)
+{
+	static const struct {
+		const char *name;
+		unsigned n_digits;
+		uint32_t max;
+	} parts[] = { { "pci:v", 8, UINT16_MAX }, { "d", 8, UINT16_MAX }, { "sv", 8, UINT16_MAX },
+		{ "sd", 8, UINT16_MAX }, { "bc", 2, UINT8_MAX }, { "sc", 2, UINT8_MAX },
+		{ "i", 2, UINT8_MAX } };
+	uint32_t values[G_N_ELEMENTS(parts)];
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		if (!take_hex(&text, parts[i].name, parts[i].n_digits, &values[i]) ||
+			values[i] > parts[i].max)
+			return false;
+	}
+	if (*text != '\0')
+		return false;
+	*out_ids = (UsherPciIds){
+		.vendor = (uint16_t) values[0],
+		.device = (uint16_t) values[1],
+		.subsystem_vendor = (uint16_t) values[2],
+		.subsystem_device = (uint16_t) values[3],
+		.has_subsystem = true,
+		.class_code = values[4] << 16 | values[5] << 8 | values[6],
+	};
+	return true;
+}
+
+static void read_revision(int folder, UsherPciIds *ids)
+{
+	uint32_t revision;
+	ids->has_revision = usher_attr_read_hex(folder, "revision", 0xff, &revision);
+	if (ids->has_revision)
+		ids->revision = (uint8_t) revision;
+}
+
+/* One file has nearly all. */
+bool usher_pci_attributes_read(int folder, UsherPciIds *out_ids)
+{
+	UsherPciIds ids = { 0 };
+	g_autofree char *modalias = usher_attr_read(folder, "modalias");
+	if (modalias == NULL || !usher_pci_modalias_parse(modalias, &ids)) {
+		if (!read_attributes(folder, &ids))
+			return false;
+		read_subsystem(folder, &ids);
+	}
+	read_revision(folder, &ids);
+	*out_ids = ids;
+	return true;
 }
 
 bool usher_pci_ids_read(int folder, UsherPciIds *out_ids, char **out_serial)
 {
 	UsherPciIds ids = { 0 };
-	g_auto(UsherFd) fd = is_asleep(folder)
-		? -1
-		: usher_fd_open(folder, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
+	g_auto(UsherFd) fd =
+		usher_fd_open(folder, "config", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, NULL);
 	uint8_t header[USHER_PCI_HEADER_SIZE];
 	size_t length = fd >= 0 ? read_config(&fd, 0, header, sizeof header) : 0;
-	if (!usher_pci_header_parse(header, length, &ids) && !read_attributes(folder, &ids))
-		return false;
+	if (!usher_pci_header_parse(header, length, &ids))
+		return usher_pci_attributes_read(folder, out_ids);
 	if (!ids.has_subsystem)
 		read_subsystem(folder, &ids);
 	if (out_serial != NULL)

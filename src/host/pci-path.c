@@ -59,18 +59,20 @@ char *usher_pci_path_parent(const char *path)
 
 char *usher_pci_path_shape(const char *path)
 {
+	char shape[DEPTH_MAX * USHER_PCI_ADDR_TEXT];
+	char *end = shape;
 	Chain chain;
 	split_path(path, &chain);
-	GString *shape = g_string_new(NULL);
 	for (unsigned i = 0; i < chain.length; i++) {
-		UsherPciAddr addr = chain.addrs[i];
-		if (i == 0 && addr.domain != 0)
-			g_string_append_printf(shape, "%04x:", addr.domain);
-		if (i == 0)
-			g_string_append_printf(
-				shape, "%02x:%02x.%x", addr.bus, addr.slot, addr.function);
-		else
-			g_string_append_printf(shape, "/%02x.%x", addr.slot, addr.function);
+		char text[USHER_PCI_ADDR_TEXT];
+		const char *part = usher_pci_addr_print(chain.addrs[i], text);
+		if (i > 0)
+			*end++ = '/';
+		if (i > 0 || chain.addrs[i].domain == 0) /* "0000:02:00.0" without the domain */
+			part = strchr(part, ':') + 1;
+		if (i > 0) /* nor the bus, that firmware may number otherwise */
+			part = strchr(part, ':') + 1;
+		end = stpcpy(end, part);
 	}
-	return g_string_free(shape, chain.length == 0);
+	return chain.length > 0 ? g_strdup(shape) : NULL;
 }

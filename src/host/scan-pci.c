@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan-parts.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -14,9 +15,52 @@
 /* What a scan of all functions has open. */
 typedef struct Reader {
 	const UsherTree *tree;
-	int devices; /* the folder of links */
 	UsherNames *names;
+	int devices;       /* the folder of links */
+	int parent;        /* the folder that the last one was in, −1: none */
+	char *parent_path; /* "pci0000:00/0000:00:02.0" */
 } Reader;
+
+static void reader_clear(Reader *reader)
+{
+	usher_fd_close(reader->devices);
+	usher_fd_close(reader->parent);
+	g_free(reader->parent_path);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
+
+/* Neighbours are in one folder: a way through the tree for each of them would take longer than most
+ * of what is read there. −1: the link is not as the kernel makes it, or the folder has gone. */
+static int open_beside(Reader *reader, const char *address, const char *target)
+{
+	static const char up[] = "../../../devices/";
+	const char *path = target + strlen(up);
+	const char *name = strrchr(target, '/');
+	if (!g_str_has_prefix(target, up) || name < path || strcmp(name + 1, address) != 0 ||
+		strstr(path, "..") != NULL)
+		return -1;
+	size_t length = (size_t) (name - path);
+	if (reader->parent_path == NULL || strlen(reader->parent_path) != length ||
+		memcmp(reader->parent_path, path, length) != 0) {
+		g_free(reader->parent_path);
+		usher_fd_close(reader->parent);
+		reader->parent_path = g_strndup(path, length);
+		g_autofree char *parent = g_strconcat("sys/devices/", reader->parent_path, NULL);
+		reader->parent = usher_tree_open_folder(reader->tree, parent);
+	}
+	return reader->parent < 0
+		? -1
+		: usher_fd_open(reader->parent, address, O_PATH | O_DIRECTORY | O_NOFOLLOW, NULL);
+}
+
+static int open_device(Reader *reader, const char *address, const char *target)
+{
+	int folder = target != NULL ? open_beside(reader, address, target) : -1;
+	if (folder >= 0)
+		return folder;
+	g_autofree char *path = g_strconcat(DEVICES "/", address, NULL);
+	return usher_tree_open_folder(reader->tree, path);
+}
 
 static char *print_hex(uint32_t value, unsigned n_digits)
 {
@@ -27,12 +71,22 @@ static char *print_hex(uint32_t value, unsigned n_digits)
 	return text;
 }
 
-/* Serial numbers are of cards: a virtual function has its physical one's. */
-static void fill_ids(int folder, UsherDevice *device)
+static bool is_asleep(int folder)
+{
+	g_autofree char *state = usher_attr_read(folder, "power_state");
+	return g_strcmp0(state, "D3cold") == 0;
+}
+
+/* Configuration space of a virtual function doesn't say who it is, and its serial number is its
+ * physical function's. What sleeps in reality is not woken for a look. */
+static void fill_ids(const Reader *reader, int folder, UsherDevice *device)
 {
 	UsherPciIds ids;
 	bool is_virtual = device->physical_function != NULL;
-	if (!usher_pci_ids_read(folder, &ids, is_virtual ? NULL : &device->serial))
+	bool is_by_attributes =
+		is_virtual || (usher_tree_is_live(reader->tree) && is_asleep(folder));
+	if (!(is_by_attributes && usher_pci_attributes_read(folder, &ids)) &&
+		!usher_pci_ids_read(folder, &ids, is_by_attributes ? NULL : &device->serial))
 		return;
 	device->facts->serial = g_strdup(device->serial);
 	device->vendor_id = print_hex(ids.vendor, 4);
@@ -46,9 +100,8 @@ static void fill_ids(int folder, UsherDevice *device)
 	device->subsystem_device_id = print_hex(ids.subsystem_device, 4);
 }
 
-static void fill_place(const Reader *reader, int folder, UsherDevice *device)
+static void fill_place(const char *target, int folder, UsherDevice *device)
 {
-	g_autofree char *target = usher_link_read(reader->devices, device->address, NULL);
 	if (target != NULL) {
 		device->parent = usher_pci_path_parent(target);
 		device->facts->path = usher_pci_path_shape(target);
@@ -60,7 +113,8 @@ static void fill_place(const Reader *reader, int folder, UsherDevice *device)
 	int64_t node;
 	if (usher_attr_read_int(folder, "numa_node", &node) && node >= 0)
 		device->numa_node = node;
-	device->slot_label = usher_attr_read(folder, "label");
+	if (device->physical_function == NULL)
+		device->slot_label = usher_attr_read(folder, "label");
 }
 
 static int compare_by_index(const void *one, const void *other)
@@ -93,6 +147,8 @@ static void list_functions(int folder, UsherDevice *device)
 static void fill_functions(int folder, UsherDevice *device)
 {
 	int64_t total;
+	if (device->physical_function != NULL) /* a virtual one has none of its own */
+		return;
 	if (usher_attr_read_int(folder, "sriov_totalvfs", &total) && total >= 0)
 		device->sriov_total = total;
 	g_autofree char *first = usher_attr_link_name(folder, "virtfn0");
@@ -123,19 +179,18 @@ static void fill_display(int folder, UsherDevice *device, UsherInventory *invent
 }
 
 /* A device that goes while it is read is left out. */
-static UsherDevice *read_device(
-	const Reader *reader, const char *address, UsherInventory *inventory)
+static UsherDevice *read_device(Reader *reader, const char *address, UsherInventory *inventory)
 {
-	g_autofree char *path = g_strconcat(DEVICES "/", address, NULL);
-	g_auto(UsherFd) folder = usher_tree_open_folder(reader->tree, path);
+	g_autofree char *target = usher_link_read(reader->devices, address, NULL);
+	g_auto(UsherFd) folder = open_device(reader, address, target);
 	if (folder < 0)
 		return NULL;
 	UsherDevice *device = usher_device_new();
 	device->address = g_strdup(address);
 	device->facts = usher_device_facts_new();
 	device->physical_function = usher_attr_link_name(folder, "physfn");
-	fill_ids(folder, device);
-	fill_place(reader, folder, device);
+	fill_ids(reader, folder, device);
+	fill_place(target, folder, device);
 	fill_functions(folder, device);
 	fill_abilities(folder, device);
 	fill_display(folder, device, inventory);
@@ -172,8 +227,7 @@ void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) addresses = usher_tree_list(tree, DEVICES);
 	g_autoptr(UsherNames) names = usher_names_open();
-	g_auto(UsherFd) folder = usher_tree_open_folder(tree, DEVICES);
-	const Reader reader = { tree, folder, names };
+	g_auto(Reader) reader = { tree, names, usher_tree_open_folder(tree, DEVICES), -1, NULL };
 	inventory->boot_display_known = true;
 	if (addresses == NULL)
 		g_ptr_array_add(inventory->notes, g_strdup("/" DEVICES " could not be read"));

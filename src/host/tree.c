@@ -53,7 +53,7 @@ static int open_in_tree(const UsherTree *tree, const char *path, int flags)
 
 int usher_tree_open_folder(const UsherTree *tree, const char *path)
 {
-	return open_in_tree(tree, path, O_RDONLY | O_DIRECTORY);
+	return open_in_tree(tree, path, O_PATH | O_DIRECTORY);
 }
 
 static int compare_names(const void *one, const void *other)
@@ -83,7 +83,7 @@ static GPtrArray *list_folder(int fd)
 
 GPtrArray *usher_tree_list(const UsherTree *tree, const char *path)
 {
-	return list_folder(usher_tree_open_folder(tree, path));
+	return list_folder(open_in_tree(tree, path, O_RDONLY | O_DIRECTORY));
 }
 
 GPtrArray *usher_attr_list(int folder, const char *path)

@@ -16,7 +16,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherTree, usher_tree_free)
 /* What is read is happening now and here. */
 bool usher_tree_is_live(const UsherTree *tree);
 
-/* Paths begin without a slash: "sys/bus/pci/devices". −1 without an error when it is not there. */
+/* Paths begin without a slash: "sys/bus/pci/devices". −1 without an error when it is not there. To
+ * open what is in it, not to list it. */
 int usher_tree_open_folder(const UsherTree *tree, const char *path);
 /* Names but "." and "..", sorted; NULL when there is no such folder. */
 GPtrArray *usher_tree_list(const UsherTree *tree, const char *path);
