@@ -369,9 +369,13 @@ static bool may_start(UsherCluster *cluster, const UsherVm *vm, bool *out_runs, 
 				vm->home, vm->name, vm->uuid);
 		return false;
 	}
-	if (guest->state == USHER_GUEST_SHUT_OFF || guest->state == USHER_GUEST_CRASHED ||
-	    guest->state == USHER_GUEST_UNKNOWN)
+	if (guest->state == USHER_GUEST_SHUT_OFF)
 		return true;
+	if (guest->state == USHER_GUEST_CRASHED) {
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+				"it has crashed and is kept as it is: stop it with --force first");
+		return false;
+	}
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_of_vm(cluster, vm->name);
 	if (leases->len == 0 && vm->requests->len > 0) {
 		usher_error_set(error, USHER_ERROR_CONFLICT,

@@ -23,7 +23,12 @@ bool usher_guest_has(const UsherGuestInfo *guest, const char *lease)
 
 bool usher_guest_is_on(const UsherGuestInfo *guest)
 {
-	return guest != NULL && (guest->state == USHER_GUEST_RUNNING || guest->state == USHER_GUEST_PAUSED);
+	return guest != NULL && guest->state != USHER_GUEST_SHUT_OFF;
+}
+
+static bool has_crashed(const UsherGuestInfo *guest)
+{
+	return guest != NULL && guest->state == USHER_GUEST_CRASHED;
 }
 
 static const char *name_of(const UsherSituation *situation)
@@ -85,6 +90,12 @@ static bool has_all(const UsherSituation *situation, const UsherGuestInfo *guest
 	return true;
 }
 
+/* It came further than a start that was broken off, whatever became of it. */
+static bool has_run(const UsherSituation *situation, const UsherGuestInfo *guest)
+{
+	return situation->guest_started || guest->state == USHER_GUEST_RUNNING || has_crashed(guest);
+}
+
 static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *steps, char **out_wait)
 {
 	const UsherGuestInfo *guest = guest_of(situation);
@@ -92,9 +103,10 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 		*out_wait = g_strdup("the hypervisor does not answer whether the guest has the devices");
 		return USHER_DECIDE_WAIT;
 	}
-	if (usher_guest_is_on(guest) && situation->n_cases > 0 && has_all(situation, guest)) {
+	bool has_cases = situation->n_cases > 0 || situation->operation->leases->len == 0;
+	if (usher_guest_is_on(guest) && has_cases && has_all(situation, guest)) {
 		/* It got there after all: what runs is not torn down. What has never run is. */
-		if (guest->state == USHER_GUEST_RUNNING)
+		if (has_run(situation, guest))
 			return USHER_DECIDE_DONE;
 		add_guest_step(situation, steps, USHER_STEP_GUEST_POWER_OFF);
 		return USHER_DECIDE_STEPS;
@@ -102,10 +114,11 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_UNDONE;
 }
 
-static UsherDecision refuse_running(const UsherSituation *situation, GError **error)
+static UsherDecision refuse_running(const UsherSituation *situation, const UsherGuestInfo *guest, GError **error)
 {
-	usher_error_set(error, USHER_ERROR_CONFLICT, "domain '%s' was started by another hand, without its devices",
-			name_of(situation));
+	usher_error_set(error, USHER_ERROR_CONFLICT, "domain '%s' %s", name_of(situation),
+			has_crashed(guest) ? "has crashed and is kept as it is: stop it with --force first"
+					   : "was started by another hand, without its devices");
 	return USHER_DECIDE_FAIL;
 }
 
@@ -149,8 +162,8 @@ static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *st
 	if (!usher_guest_is_on(guest))
 		return start_off(situation, guest, steps, error);
 	if (!has_all(situation, guest))
-		return refuse_running(situation, error);
-	if (guest->state == USHER_GUEST_RUNNING)
+		return refuse_running(situation, guest, error);
+	if (has_run(situation, guest))
 		return USHER_DECIDE_DONE;
 	/* A hypervisor that was killed in the middle of a start leaves it so for good. */
 	*out_wait = g_strdup_printf("%s does not run yet: it is %s", guest->name,
@@ -158,14 +171,20 @@ static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *st
 	return USHER_DECIDE_WAIT;
 }
 
-static UsherDecision stop_running(const UsherSituation *situation, GPtrArray *steps, char **out_wait,
-				  GError **error)
+static UsherDecision stop_running(const UsherSituation *situation, const UsherGuestInfo *guest,
+				  GPtrArray *steps, char **out_wait, GError **error)
 {
 	if (situation->undoing)
 		return USHER_DECIDE_UNDONE;
 	if (g_strcmp0(argument(situation, "force"), "yes") == 0) {
 		add_guest_step(situation, steps, USHER_STEP_GUEST_POWER_OFF);
 		return USHER_DECIDE_STEPS;
+	}
+	if (has_crashed(guest)) {
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+				"vm '%s' has crashed and can't power off by itself: stop it with --force",
+				name_of(situation));
+		return USHER_DECIDE_FAIL;
 	}
 	int64_t off_until = INT64_MAX;
 	const char *until = argument(situation, "off_until");
@@ -192,7 +211,7 @@ static UsherDecision decide_stop(const UsherSituation *situation, GPtrArray *ste
 		return wait_for_hypervisor(out_wait);
 	const UsherGuestInfo *guest = guest_of(situation);
 	if (situation->guests == NULL || usher_guest_is_on(guest))
-		return stop_running(situation, steps, out_wait, error);
+		return stop_running(situation, guest, steps, out_wait, error);
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
 }
 

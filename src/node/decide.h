@@ -46,5 +46,5 @@ UsherDecision usher_decide(const UsherSituation *situation, GPtrArray *steps, ch
 const UsherGuestInfo *usher_find_guest(const GPtrArray *guests, const char *uuid);
 /* The guest has the lease's devices now. */
 bool usher_guest_has(const UsherGuestInfo *guest, const char *lease);
-/* It is neither off nor crashed for good. */
+/* It is not off: one that crashed and is kept as it is has its devices still. */
 bool usher_guest_is_on(const UsherGuestInfo *guest);

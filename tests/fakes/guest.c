@@ -15,6 +15,7 @@ typedef struct FakeDomain {
 	UsherGuestInfo *info;
 	GPtrArray *devices; /* of UsherGuestDevice: what it has open */
 	unsigned runs;      /* how often it was started */
+	bool has_run;       /* since it was started */
 	bool ignores_button;
 } FakeDomain;
 
@@ -147,6 +148,7 @@ static bool start(FakeGuest *fake, const char *name, const char *uuid, const GPt
 		return false;
 	}
 	domain->info->state = state;
+	domain->has_run = state == USHER_GUEST_RUNNING;
 	domain->runs++;
 	fake_guest_event(fake);
 	return true;
@@ -183,6 +185,7 @@ static void resume(void *data)
 	if (domain == NULL)
 		return;
 	domain->info->state = USHER_GUEST_RUNNING;
+	domain->has_run = true;
 	fake_guest_event(fake);
 }
 
@@ -451,6 +454,12 @@ void fake_guest_eject(FakeGuest *fake, const char *address)
 	fake_guest_event(fake);
 }
 
+bool fake_guest_has_run(FakeGuest *fake, const char *name)
+{
+	const FakeDomain *domain = find(fake, name);
+	return domain != NULL && domain->has_run;
+}
+
 bool fake_guest_ever_had(FakeGuest *fake, const char *lease)
 {
 	return g_hash_table_contains(fake->attached, lease);
@@ -470,6 +479,7 @@ void fake_guest_start_plainly(FakeGuest *fake, const char *name)
 		return;
 	domain->info->state = USHER_GUEST_RUNNING;
 	domain->info->managed_save = false;
+	domain->has_run = true;
 	domain->runs++;
 	fake_guest_event(fake);
 }

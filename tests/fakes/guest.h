@@ -38,6 +38,8 @@ void fake_guest_reboot(FakeGuest *fake);
 const UsherGuestInfo *fake_guest_info(FakeGuest *fake, const char *name);
 /* Names, sorted; borrowed in a given array. */
 GPtrArray *fake_guest_names(FakeGuest *fake);
+/* Since it was started it was more than paused. */
+bool fake_guest_has_run(FakeGuest *fake, const char *name);
 /* The lease's devices were in a guest at some time. */
 bool fake_guest_ever_had(FakeGuest *fake, const char *lease);
 void fake_guest_event(FakeGuest *fake);

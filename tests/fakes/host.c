@@ -503,6 +503,12 @@ bool fake_host_has(FakeHost *fake, const char *address)
 	return find(fake, address) != NULL;
 }
 
+const char *fake_host_ids(FakeHost *fake, const char *address)
+{
+	const FakeDevice *device = find(fake, address);
+	return device != NULL ? device->ids : NULL;
+}
+
 const char *fake_host_driver(FakeHost *fake, const char *address)
 {
 	const FakeDevice *device = find(fake, address);

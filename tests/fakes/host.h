@@ -40,6 +40,8 @@ void fake_host_reboot(FakeHost *fake);
 /* The root file system lies on the device. */
 void fake_host_mount_root(FakeHost *fake, const char *address);
 bool fake_host_has(FakeHost *fake, const char *address);
+/* As it was added: "8086:10d3:020000". NULL: no such device. */
+const char *fake_host_ids(FakeHost *fake, const char *address);
 /* Its driver and override, NULL: none, or no such device. */
 const char *fake_host_driver(FakeHost *fake, const char *address);
 const char *fake_host_override(FakeHost *fake, const char *address);

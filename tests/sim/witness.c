@@ -455,7 +455,8 @@ static void check_device_at_rest(Witness *witness, const char *address)
 	bool is_home = fake_host_is_home(witness->host, address);
 	/* Another hand may have taken one function of several out of the guest. */
 	bool is_used = fake_host_user(witness->host, address) != NULL;
-	if (is_used ? !is_vfio : !is_home && !is_leased && !(is_held && is_vfio && device->was != NULL))
+	if (is_used ? !is_vfio
+		    : !is_home && !is_leased && !(is_held && is_vfio && device->was != NULL))
 		violate(witness, "%s is %s and has driver %s, override %s", address,
 			usher_device_state_name(device->state), driver != NULL ? driver : "none",
 			override != NULL ? override : "none");
@@ -508,16 +509,30 @@ static bool has_operation(
 	return false;
 }
 
-static bool is_covered(Witness *witness, const char *address)
+static bool is_in_ledger(Witness *witness, const char *device)
 {
-	const UsherDevice *device = witness_device(witness, address);
-	if (has_operation(witness, NULL, 1U << USHER_KIND_DEVICE_RETURN, "address", address))
-		return true;
 	GHashTableIter iter;
 	void *ledger;
 	g_hash_table_iter_init(&iter, witness->tables[TABLE_LEDGER]);
-	while (device != NULL && g_hash_table_iter_next(&iter, NULL, &ledger)) {
-		if (usher_ledger_holder(ledger, device->id) != NULL)
+	while (g_hash_table_iter_next(&iter, NULL, &ledger)) {
+		if (usher_ledger_holder(ledger, device) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The device that is there, not one that was at its address before, is leased or barred. */
+static bool is_covered(Witness *witness, const char *address)
+{
+	const char *ids = fake_host_ids(witness->host, address);
+	if (has_operation(witness, NULL, 1U << USHER_KIND_DEVICE_RETURN, "address", address))
+		return true;
+	g_autoptr(GPtrArray) devices = devices_of(witness);
+	for (unsigned i = 0; i < devices->len; i++) {
+		const UsherDevice *device = devices->pdata[i];
+		g_autofree char *identity = usher_device_identity(device);
+		if (strcmp(device->address, address) == 0 && g_strcmp0(identity, ids) == 0 &&
+			is_in_ledger(witness, device->id))
 			return true;
 	}
 	return false;
@@ -545,6 +560,11 @@ void witness_note(const char *what, const char *object, void *data)
 	for (unsigned i = 0; i < G_N_ELEMENTS(asked); i++) {
 		if (strcmp(asked[i].what, what) != 0)
 			continue;
+		/* A start that is undone may take back what has never run. */
+		if (strcmp(what, "guest-power-off") == 0 &&
+			!fake_guest_has_run(witness->guest, object) &&
+			has_operation(witness, vm, 1U << USHER_KIND_VM_START, NULL, NULL))
+			return;
 		if (!has_operation(witness, vm, asked[i].kinds, asked[i].key, asked[i].value))
 			violate(witness, "%s of %s, and nobody asked for it", what, object);
 		return;
