@@ -14,13 +14,18 @@
 /* The journal is written anew when it has so many lines. */
 #define MAX_LINES 2000
 
-static UsherJsonWriter *begin_line(UsherNode *node)
+static UsherJsonWriter *begin_line_of(UsherNode *node, bool is_of_other_boot)
 {
 	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ false);
 	UsherHost *host = node->ports.host;
 	usher_json_begin_object(writer);
-	usher_json_put_string(writer, "boot", host->ops->boot_id(host));
+	usher_json_put_string(writer, "boot", is_of_other_boot ? NULL : host->ops->boot_id(host));
 	return writer;
+}
+
+static UsherJsonWriter *begin_line(UsherNode *node)
+{
+	return begin_line_of(node, /* is_of_other_boot */ false);
 }
 
 static char *end_line(UsherJsonWriter *writer)
@@ -38,9 +43,10 @@ static char *task_line(UsherNode *node, const UsherTask *task)
 	return end_line(writer);
 }
 
+/* One of an earlier boot stays that, however often the journal is written anew. */
 static char *lease_line(UsherNode *node, const UsherHolding *holding)
 {
-	UsherJsonWriter *writer = begin_line(node);
+	UsherJsonWriter *writer = begin_line_of(node, holding->is_of_other_boot);
 	usher_json_key(writer, "lease");
 	usher_record_write(&usher_lease_type, holding->lease, writer);
 	usher_json_put_int(writer, "bar", (int64_t) holding->bar);

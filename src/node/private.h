@@ -139,7 +139,7 @@ bool usher_node_is_in_flight(UsherNode *node, const UsherLease *lease);
 /* Compares leases that no task looks after with what was observed. */
 void usher_node_settle(UsherNode *node);
 /* Where the lease's devices shall be when it ends. of UsherWas, given. */
-GPtrArray *usher_node_home_of(UsherNode *node, const UsherLease *lease, bool undoing);
+GPtrArray *usher_node_home_of(UsherNode *node, const UsherHolding *holding, bool undoing);
 
 /* ---- memory.c: the journal ---- */
 bool usher_node_remember(UsherNode *node, GError **error);

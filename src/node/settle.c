@@ -44,15 +44,17 @@ void usher_node_move_lease(UsherNode *node, UsherHolding *holding, UsherLeaseSta
 		  usher_lease_state_name(state), reason != NULL ? ": " : "", reason != NULL ? reason : "");
 }
 
+static bool is_on_vfio(UsherNode *node, const UsherWas *was)
+{
+	const UsherDevice *device = usher_inventory_find_text(node->seen, was->address);
+	return device != NULL && usher_was_is_of(was, device) && g_strcmp0(device->driver, "vfio-pci") == 0;
+}
+
 static void keep_held(UsherNode *node, const UsherLease *lease)
 {
 	for (unsigned i = 0; i < lease->was->len; i++) {
 		const UsherWas *was = lease->was->pdata[i];
-		const UsherDevice *device = usher_inventory_find_text(node->seen, was->address);
-		bool is_held = device != NULL && usher_was_is_of(was, device) &&
-			       g_strcmp0(device->driver, "vfio-pci") == 0 &&
-			       g_strcmp0(was->driver, "vfio-pci") != 0;
-		if (!is_held)
+		if (!is_on_vfio(node, was) || g_strcmp0(was->driver, "vfio-pci") == 0)
 			continue;
 		usher_node_note_held(node, was, /* is_held */ true);
 		g_hash_table_replace(node->held, g_strdup(was->address), usher_was_dup(was));
@@ -61,7 +63,8 @@ static void keep_held(UsherNode *node, const UsherLease *lease)
 
 void usher_node_release(UsherNode *node, UsherHolding *holding, const char *reason)
 {
-	keep_held(node, holding->lease);
+	if (!holding->is_of_other_boot)
+		keep_held(node, holding->lease);
 	holding->bar = USHER_BAR_NONE;
 	if (!usher_lease_state_is_end(holding->lease->state))
 		usher_node_move_lease(node, holding, USHER_LEASE_RELEASED, reason);
@@ -118,15 +121,19 @@ static void ask_after_fences(void *data)
 		(void) usher_node_observe(node);
 }
 
-GPtrArray *usher_node_home_of(UsherNode *node, const UsherLease *lease, bool undoing)
+GPtrArray *usher_node_home_of(UsherNode *node, const UsherHolding *holding, bool undoing)
 {
+	const UsherLease *lease = holding->lease;
 	GPtrArray *home = g_ptr_array_new_with_free_func(usher_was_type.free);
+	/* The boot has brought them home to what this boot wants. */
+	if (holding->is_of_other_boot)
+		return home;
 	bool is_hold = g_strcmp0(lease->give_back, "hold") == 0;
 	for (unsigned i = 0; i < lease->was->len; i++) {
 		const UsherWas *was = lease->was->pdata[i];
 		bool was_held = g_hash_table_contains(node->held, was->address);
-		/* Undone, it is as it was: held if it was held. */
-		if (is_hold && (!undoing || was_held))
+		/* Undone, it is as it was: held if it was held. One that only came half the way is not. */
+		if ((undoing ? was_held : is_hold) && is_on_vfio(node, was))
 			continue;
 		g_ptr_array_add(home, usher_was_dup(was));
 	}
@@ -206,14 +213,14 @@ static void settle_one(UsherNode *node, UsherHolding *holding)
 
 void usher_node_settle(UsherNode *node)
 {
-	if (node->guests == NULL)
-		return;
 	g_autoptr(GList) ids = g_list_sort(g_hash_table_get_keys(node->holdings), (GCompareFunc) g_strcmp0);
 	for (GList *id = ids; id != NULL; id = id->next) {
 		UsherHolding *holding = g_hash_table_lookup(node->holdings, id->data);
 		bool is_over = usher_lease_state_is_end(holding->lease->state) &&
 			       holding->bar == USHER_BAR_NONE;
-		if (!is_over && usher_node_task_of_lease(node, holding->lease->id) == NULL)
+		/* Who has it now, only the hypervisor knows; that nobody kept it over a boot, we do. */
+		bool is_known = node->guests != NULL || holding->is_of_other_boot;
+		if (!is_over && is_known && usher_node_task_of_lease(node, holding->lease->id) == NULL)
 			settle_one(node, holding);
 	}
 }

@@ -410,7 +410,7 @@ static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *
 	g_autoptr(GPtrArray) homes = g_ptr_array_new_with_free_func((GDestroyNotify) g_ptr_array_unref);
 	for (unsigned i = 0; i < holdings->len; i++) {
 		const UsherHolding *holding = holdings->pdata[i];
-		GPtrArray *home = usher_node_home_of(node, holding->lease, task->undoing);
+		GPtrArray *home = usher_node_home_of(node, holding, task->undoing);
 		g_ptr_array_add(homes, home);
 		cases[i] = (UsherCase){ holding->lease, home };
 	}
