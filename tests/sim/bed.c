@@ -300,6 +300,12 @@ static void adopt(Bed *bed, const char *name, const char *group)
 	g_assert_no_error(error);
 }
 
+static void note_done(const char *what, const char *object, void *data)
+{
+	usher_log(USHER_LOG_NOTICE, NULL, "     %s %s", what, object);
+	witness_note(what, object, ((Bed *) data)->witness);
+}
+
 static void be_quicker(Bed *bed, UsherCluster *other)
 {
 	if (bed->quicker == NULL || bed->is_quicker || other == NULL)
@@ -331,8 +337,8 @@ Bed *bed_new(uint64_t seed)
 	bed->store = fake_store_new(bed->engine, &bed->faults);
 	fake_store_interleave(bed->store, first_commits, bed);
 	bed->witness = witness_new(bed->engine, bed->host, bed->guest);
-	bed->faults.done = witness_note;
-	bed->faults.done_data = bed->witness;
+	bed->faults.done = note_done;
+	bed->faults.done_data = bed;
 	bed->notes = g_ptr_array_new_with_free_func(g_free);
 	bed->control.ops = &control_ops;
 	(void) bed->engine->ops->listen(bed->engine, store_advanced, bed);
