@@ -48,6 +48,7 @@ class Session:
             "LAB_BASE": str(kit.base), "LAB_LIBVIRT": str(self.known),
             "LAB_GUEST_KERNEL": str(kit.kernel), "LAB_GUEST_INITRD": str(kit.guest_initrd),
             "LAB_DISK": "yes" if options.disk else "", "LAB_UP": "yes" if options.up else "",
+            "LAB_NOT_ROOT": "yes" if os.geteuid() else "",
         })
         self.exchange = wire.Exchange(self.machine.port)
         say("a machine with KVM" if with_kvm
