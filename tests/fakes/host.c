@@ -5,7 +5,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "core/pci-addr.h"
 #include "fakes/events.h"
+
+#define VFIO "vfio-pci"
+
+/* An attribute is written in one page, newline and end included. */
+#define OVERRIDE_MAX 4093
 
 /* How long a write hangs that a fault made hang. */
 #define HANG_US (25 * G_TIME_SPAN_SECOND)
@@ -17,7 +23,9 @@ typedef struct FakeDevice {
 	char *user;         /* the guest that has it open */
 	bool user_is_known; /* the hypervisor has told that it has it */
 	int64_t iommu_group;
+	unsigned vfs, total_vfs;
 	UsherStep *pending; /* a write that has not come back; done when it does */
+	bool is_leaving;    /* pulled out, and somebody still has it */
 } FakeDevice;
 
 struct FakeHost {
@@ -25,7 +33,7 @@ struct FakeHost {
 	UsherClock *clock;
 	FakeFaults *faults;
 	GPtrArray *devices; /* of FakeDevice, sorted by address */
-	GHashTable *loaded; /* modules */
+	GHashTable *loaded; /* drivers */
 	char *root;         /* address */
 	unsigned boots;
 	char boot_id[16];
@@ -86,26 +94,58 @@ static void violate(FakeHost *fake, const char *format, ...)
 
 /* ---- the kernel ---- */
 
-static bool is_loaded(FakeHost *fake, const char *driver)
+static bool is_vfio(const char *driver)
 {
-	return strcmp(driver, "vfio-pci") != 0 || g_hash_table_contains(fake->loaded, driver);
+	return g_strcmp0(driver, VFIO) == 0;
 }
 
-static int kernel_probe(FakeHost *fake, FakeDevice *device)
+static bool is_loaded(FakeHost *fake, const char *driver)
 {
-	const char *driver = device->override != NULL ? device->override : device->native;
-	bool is_known = driver != NULL &&
-		(g_strcmp0(driver, device->native) == 0 || strcmp(driver, "vfio-pci") == 0);
-	if (device->driver == NULL && is_known && is_loaded(fake, driver))
-		device->driver = g_strdup(driver);
+	return g_hash_table_contains(fake->loaded, driver);
+}
+
+/* The guest that has a device of the group open. */
+static const char *group_user(FakeHost *fake, int64_t group)
+{
+	for (unsigned i = 0; group >= 0 && i < fake->devices->len; i++) {
+		const FakeDevice *device = fake->devices->pdata[i];
+		if (device->iommu_group == group && device->user != NULL)
+			return device->user;
+	}
+	return NULL;
+}
+
+static bool matches(const FakeDevice *device, const char *driver)
+{
+	if (device->override != NULL && strcmp(device->override, driver) != 0)
+		return false;
+	return g_strcmp0(device->native, driver) == 0 ||
+		(is_vfio(driver) && device->override != NULL);
+}
+
+static int kernel_bind(FakeHost *fake, FakeDevice *device, const char *driver)
+{
+	if (device->driver != NULL)
+		return EBUSY;
+	if (!matches(device, driver))
+		return ENODEV;
+	if (is_vfio(driver) && device->vfs > 0)
+		return EBUSY;
+	if (is_vfio(driver) && device->iommu_group < 0)
+		return EINVAL;
+	if (!is_vfio(driver) && group_user(fake, device->iommu_group) != NULL)
+		return EBUSY;
+	device->driver = g_strdup(driver);
+	fake_host_event(fake);
 	return 0;
 }
 
-static int kernel_unbind(FakeDevice *device, const char *driver)
+static int kernel_unbind(FakeHost *fake, FakeDevice *device, const char *driver)
 {
 	if (g_strcmp0(device->driver, driver) != 0)
 		return ENODEV;
 	g_clear_pointer(&device->driver, g_free);
+	fake_host_event(fake);
 	return 0;
 }
 
@@ -113,13 +153,15 @@ static int kernel_write(FakeHost *fake, FakeDevice *device, const UsherStep *ste
 {
 	switch ((UsherStepKind) step->kind) {
 	case USHER_STEP_SET_OVERRIDE:
+		if (step->driver != NULL && strlen(step->driver) > OVERRIDE_MAX)
+			return EINVAL;
 		g_free(device->override);
 		device->override = g_strdup(step->driver);
 		return 0;
 	case USHER_STEP_UNBIND:
-		return kernel_unbind(device, step->driver);
+		return kernel_unbind(fake, device, step->driver);
 	case USHER_STEP_BIND:
-		return kernel_probe(fake, device);
+		return kernel_bind(fake, device, step->driver);
 	case USHER_STEP_LOAD_MODULE:
 	case USHER_STEP_GUEST_START:
 	case USHER_STEP_GUEST_ASK_OFF:
@@ -134,32 +176,95 @@ static int kernel_write(FakeHost *fake, FakeDevice *device, const UsherStep *ste
 	g_assert_not_reached();
 }
 
+/* Each device that may be bound to the driver and has none is, as when the kernel finds it. */
+static void kernel_load(FakeHost *fake, const char *driver)
+{
+	if (!g_hash_table_add(fake->loaded, g_strdup(driver)))
+		return;
+	for (unsigned i = 0; i < fake->devices->len; i++)
+		(void) kernel_bind(fake, fake->devices->pdata[i], driver);
+}
+
+/* Somebody waits for the device's lock: what takes it waits as well. */
+static bool is_locked(const FakeDevice *device)
+{
+	return device->pending != NULL || device->is_leaving;
+}
+
+/* Where the link in sysfs points to: it goes before the driver is asked to let go, and comes before
+ * it is asked to take (drivers/base/dd.c). */
+static const char *shown_driver(const FakeDevice *device)
+{
+	if (device->is_leaving)
+		return NULL;
+	if (device->pending != NULL && device->pending->kind == USHER_STEP_UNBIND)
+		return NULL;
+	if (device->pending != NULL && device->pending->kind == USHER_STEP_BIND &&
+		device->driver == NULL)
+		return device->pending->driver;
+	return device->driver;
+}
+
+int fake_host_set_vfs(FakeHost *fake, const char *address, unsigned n)
+{
+	FakeDevice *device = find(fake, address);
+	if (n > device->total_vfs)
+		return ERANGE;
+	if (n == device->vfs)
+		return 0;
+	if (device->driver == NULL || is_vfio(device->driver))
+		return ENOENT;
+	if (n > 0 && device->vfs > 0)
+		return EBUSY;
+	device->vfs = n;
+	fake_host_event(fake);
+	return 0;
+}
+
+/* ---- vfio ---- */
+
 static bool group_is_viable(FakeHost *fake, int64_t group)
 {
 	for (unsigned i = 0; i < fake->devices->len; i++) {
 		const FakeDevice *device = fake->devices->pdata[i];
 		if (device->iommu_group == group && device->driver != NULL &&
-			strcmp(device->driver, "vfio-pci") != 0)
+			!is_vfio(device->driver))
 			return false;
 	}
 	return true;
 }
 
+static bool group_has_vfio(FakeHost *fake, int64_t group)
+{
+	for (unsigned i = 0; group >= 0 && i < fake->devices->len; i++) {
+		const FakeDevice *device = fake->devices->pdata[i];
+		if (device->iommu_group == group && is_vfio(device->driver))
+			return true;
+	}
+	return false;
+}
+
+/* The group's node, the node's open, the container, the device. */
+static int vfio_open(FakeHost *fake, const FakeDevice *device, const char *user)
+{
+	if (device == NULL || !group_has_vfio(fake, device->iommu_group))
+		return ENOENT;
+	const char *other = group_user(fake, device->iommu_group);
+	if (other != NULL && strcmp(other, user) != 0)
+		return EBUSY;
+	if (!group_is_viable(fake, device->iommu_group))
+		return EPERM;
+	return is_vfio(device->driver) && !is_locked(device) ? 0 : ENODEV;
+}
+
 int fake_host_open(FakeHost *fake, const char *address, const char *user)
 {
 	FakeDevice *device = find(fake, address);
-	if (device == NULL || g_strcmp0(device->driver, "vfio-pci") != 0)
-		return ENODEV;
-	if (!group_is_viable(fake, device->iommu_group))
-		return EBUSY;
-	for (unsigned i = 0; i < fake->devices->len; i++) {
-		const FakeDevice *other = fake->devices->pdata[i];
-		if (other->iommu_group == device->iommu_group && other->user != NULL &&
-			strcmp(other->user, user) != 0)
-			return EBUSY;
-	}
-	if (device->pending != NULL)
+	if (device != NULL && device->pending != NULL)
 		violate(fake, "%s opens %s, which has a write on its way", user, address);
+	int errnum = vfio_open(fake, device, user);
+	if (errnum != 0)
+		return errnum;
 	g_free(device->user);
 	device->user = g_strdup(user);
 	device->user_is_known = false;
@@ -180,13 +285,23 @@ static void come_back(FakeHost *fake, FakeDevice *device)
 	fake_host_event(fake);
 }
 
+/* Of a device that is leaving, when nobody has it and no write is on its way to it any more. */
+static void leave(FakeHost *fake, FakeDevice *device)
+{
+	g_assert(device->is_leaving);
+	(void) g_ptr_array_remove(fake->devices, device);
+	fake_host_event(fake);
+}
+
 void fake_host_close(FakeHost *fake, const char *address)
 {
 	FakeDevice *device = find(fake, address);
 	if (device == NULL)
 		return;
 	g_clear_pointer(&device->user, g_free);
-	if (device->pending != NULL && device->pending->kind == USHER_STEP_UNBIND)
+	if (device->is_leaving)
+		leave(fake, device);
+	else if (device->pending != NULL && device->pending->kind == USHER_STEP_UNBIND)
 		come_back(fake, device);
 }
 
@@ -201,10 +316,10 @@ const char *fake_host_user(FakeHost *fake, const char *address)
 static bool is_true(const FakeDevice *device, const UsherStep *step)
 {
 	if (step->kind == USHER_STEP_SET_OVERRIDE)
-		return g_strcmp0(device->override, step->driver) == 0;
+		return !is_locked(device) && g_strcmp0(device->override, step->driver) == 0;
 	if (step->kind == USHER_STEP_UNBIND)
-		return device->driver == NULL;
-	return g_strcmp0(device->driver, step->driver) == 0;
+		return shown_driver(device) == NULL;
+	return g_strcmp0(shown_driver(device), step->driver) == 0;
 }
 
 typedef struct FakeHang {
@@ -212,12 +327,22 @@ typedef struct FakeHang {
 	char *address;
 } FakeHang;
 
+/* The kernel waits for the guest, however long that takes. */
+static bool waits_for_user(const FakeDevice *device)
+{
+	return device->user != NULL &&
+		(device->is_leaving || device->pending->kind == USHER_STEP_UNBIND);
+}
+
 static void end_hang(void *data)
 {
 	FakeHang *hang = data;
 	FakeDevice *device = find(hang->fake, hang->address);
-	if (device != NULL && device->pending != NULL && device->user == NULL)
+	if (device != NULL && device->pending != NULL && !waits_for_user(device)) {
 		come_back(hang->fake, device);
+		if (device->is_leaving)
+			leave(hang->fake, device);
+	}
 	g_free(hang->address);
 	g_free(hang);
 }
@@ -232,46 +357,105 @@ static void begin_hang(FakeHost *fake, FakeDevice *device, const UsherStep *step
 	(void) fake->clock->ops->after(fake->clock, HANG_US, end_hang, hang);
 }
 
+/* As usher-helper makes of the kernel's errno. */
+static bool refuse(int errnum, const char *text, GError **error)
+{
+	UsherErrorCode code = errnum == EBUSY         ? USHER_ERROR_BUSY
+		: errnum == EPERM || errnum == EACCES ? USHER_ERROR_DENIED
+						      : USHER_ERROR_HOST;
+	usher_error_set(
+		error, code, "%s: %s (%s)", text, g_strerror(errnum), strerrorname_np(errnum));
+	return false;
+}
+
+/* What usher-helper sees before it writes. */
+static bool may_write(
+	FakeHost *fake, const FakeDevice *device, const UsherStep *step, GError **error)
+{
+	g_autofree char *text = usher_step_print(step);
+	const char *driver = shown_driver(device);
+	if (step->kind == USHER_STEP_UNBIND && strcmp(driver, step->driver) != 0)
+		usher_error_set(
+			error, USHER_ERROR_CONFLICT, "%s: it has the driver %s", text, driver);
+	else if (step->kind == USHER_STEP_BIND && driver != NULL)
+		usher_error_set(error, USHER_ERROR_BUSY, "%s: it has the driver %s", text, driver);
+	else if (step->kind == USHER_STEP_BIND && !is_loaded(fake, step->driver))
+		usher_error_set(error, USHER_ERROR_HOST, "%s: the driver %s is not loaded", text,
+			step->driver);
+	else
+		return true;
+	return false;
+}
+
 static bool write_step(FakeHost *fake, FakeDevice *device, const UsherStep *step, GError **error)
 {
 	g_autofree char *text = usher_step_print(step);
 	if (device->user != NULL && device->user_is_known)
 		violate(fake, "%s, while %s is known to have it", text, device->user);
-	if (step->kind == USHER_STEP_UNBIND && device->user != NULL) {
-		begin_hang(fake, device, step);
+	if (!may_write(fake, device, step, error))
+		return false;
+	if (device->is_leaving || (step->kind == USHER_STEP_UNBIND && device->user != NULL)) {
+		device->pending = usher_step_dup(step);
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: it has not come back", text);
 		return false;
 	}
 	int errnum = kernel_write(fake, device, step);
-	if (errnum != 0) {
-		usher_error_errno(error, errnum, "%s", text);
-		return false;
-	}
-	if (is_true(device, step))
+	if (errnum != 0)
+		return refuse(errnum, text, error);
+	g_assert(is_true(device, step));
+	return true;
+}
+
+/* What goes into a path or a kernel write as it is: usher-helper takes no other. */
+static bool is_plain(const UsherStep *step, GError **error)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.";
+	const char *text = step->driver;
+	if (text == NULL ||
+		(text[0] != '\0' && text[0] != '.' && text[0] != '-' &&
+			strspn(text, letters) == strlen(text)))
 		return true;
-	usher_error_set(error, USHER_ERROR_HOST, "%s: the kernel took it, and it is bound to %s",
-		text, device->driver != NULL ? device->driver : "no driver");
+	usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no name of a driver", text);
 	return false;
+}
+
+/* The device, after making sure that it is the one that was meant. */
+static FakeDevice *find_meant(FakeHost *fake, const UsherStep *step, GError **error)
+{
+	UsherPciAddr addr;
+	if (!is_plain(step, error) || !usher_pci_addr_parse(step->address, &addr, error))
+		return NULL;
+	FakeDevice *device = find(fake, step->address);
+	if (device == NULL)
+		usher_error_set(
+			error, USHER_ERROR_NOT_FOUND, "there is no device %s", step->address);
+	else if (strcmp(device->ids, step->identity) != 0)
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is %s, not %s", step->address,
+			device->ids, step->identity);
+	else
+		return device;
+	return NULL;
+}
+
+static bool is_in_flight(FakeHost *fake, const char *address)
+{
+	const FakeDevice *device = find(fake, address);
+	return device != NULL && device->pending != NULL;
 }
 
 static bool apply_to_device(FakeHost *fake, const UsherStep *step, FakeCall call, GError **error)
 {
-	FakeDevice *device = find(fake, step->address);
-	if (device == NULL) {
-		usher_error_set(
-			error, USHER_ERROR_NOT_FOUND, "there is no device %s", step->address);
-		return false;
-	}
-	if (step->identity != NULL && strcmp(device->ids, step->identity) != 0) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is %s, not %s", step->address,
-			device->ids, step->identity);
-		return false;
-	}
-	if (device->pending != NULL) {
+	g_assert(step->address != NULL && step->identity != NULL);
+	g_assert(step->driver != NULL || step->kind == USHER_STEP_SET_OVERRIDE);
+	if (is_in_flight(fake, step->address)) {
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE,
 			"%s: a write to it has not come back", step->address);
 		return false;
 	}
+	FakeDevice *device = find_meant(fake, step, error);
+	if (device == NULL)
+		return false;
 	if (!is_true(device, step))
 		fake_faults_tell(fake->faults, usher_step_kind_name(step->kind), step->address);
 	if (call == FAKE_CALL_DO_LATE) {
@@ -279,6 +463,17 @@ static bool apply_to_device(FakeHost *fake, const UsherStep *step, FakeCall call
 		return false;
 	}
 	return is_true(device, step) || write_step(fake, device, step, error);
+}
+
+static bool load_module(FakeHost *fake, const char *name, GError **error)
+{
+	if (is_vfio(name) || is_loaded(fake, name)) {
+		kernel_load(fake, name);
+		return true;
+	}
+	usher_error_set(error, USHER_ERROR_HOST,
+		"load the module %s: this kernel has no such module", name);
+	return false;
 }
 
 static bool fake_apply(UsherHost *host, const UsherStep *step, int64_t timeout_us, GError **error)
@@ -294,12 +489,10 @@ static bool fake_apply(UsherHost *host, const UsherStep *step, int64_t timeout_u
 	}
 	bool is_done;
 	g_autoptr(GError) problem = NULL;
-	if (step->kind == USHER_STEP_LOAD_MODULE) {
-		g_hash_table_add(fake->loaded, g_strdup(step->driver));
-		is_done = true;
-	} else {
+	if (step->kind == USHER_STEP_LOAD_MODULE)
+		is_done = load_module(fake, step->driver, &problem);
+	else
 		is_done = apply_to_device(fake, step, call, &problem);
-	}
 	if (fault != NULL) {
 		g_propagate_error(error, g_steal_pointer(&fault));
 		return false;
@@ -319,8 +512,12 @@ static UsherDevice *facts_of(const FakeDevice *device)
 	facts->device_id = g_strdup(ids[1]);
 	facts->class_code = g_strdup(ids[2]);
 	facts->type = usher_device_type_of_class(class_code);
-	facts->driver = g_strdup(device->driver);
-	facts->driver_override = g_strdup(device->override);
+	facts->driver = g_strdup(shown_driver(device));
+	facts->driver_override_unknown = is_locked(device);
+	if (!is_locked(device))
+		facts->driver_override = g_strdup(device->override);
+	if (device->total_vfs > 0)
+		facts->sriov_total = device->total_vfs;
 	facts->iommu_group = device->iommu_group < 0 ? USHER_INT_NULL : device->iommu_group;
 	return facts;
 }
@@ -364,8 +561,7 @@ static UsherInventory *fake_look(UsherHost *host, GError **error)
 
 static bool fake_in_flight(UsherHost *host, const char *address)
 {
-	const FakeDevice *device = find((FakeHost *) host, address);
-	return device != NULL && device->pending != NULL;
+	return is_in_flight((FakeHost *) host, address);
 }
 
 static const char *fake_boot_id(UsherHost *host)
@@ -445,11 +641,19 @@ void fake_host_add(FakeHost *fake, const char *address, const char *ids, const c
 	device->ids = g_strdup(ids);
 	device->native = g_strdup(native);
 	device->boot_driver = g_strdup(native);
-	device->driver = g_strdup(native);
 	device->iommu_group = iommu_group;
 	g_ptr_array_add(fake->devices, device);
 	g_ptr_array_sort(fake->devices, compare_devices);
+	if (native != NULL) {
+		(void) g_hash_table_add(fake->loaded, g_strdup(native));
+		(void) kernel_bind(fake, device, native);
+	}
 	fake_host_event(fake);
+}
+
+void fake_host_set_total_vfs(FakeHost *fake, const char *address, unsigned n)
+{
+	find(fake, address)->total_vfs = n;
 }
 
 void fake_host_set_home(
@@ -460,8 +664,8 @@ void fake_host_set_home(
 	device->boot_driver = g_strdup(driver);
 	g_free(device->driver);
 	device->driver = g_strdup(driver);
-	if (g_strcmp0(driver, "vfio-pci") == 0)
-		g_hash_table_add(fake->loaded, g_strdup(driver));
+	if (driver != NULL)
+		(void) g_hash_table_add(fake->loaded, g_strdup(driver));
 	g_free(device->boot_override);
 	device->boot_override = g_strdup(override);
 	g_free(device->override);
@@ -471,20 +675,31 @@ void fake_host_set_home(
 
 void fake_host_remove(FakeHost *fake, const char *address)
 {
-	g_ptr_array_remove(fake->devices, find(fake, address));
-	fake_host_event(fake);
+	FakeDevice *device = find(fake, address);
+	device->is_leaving = true;
+	if (device->user == NULL && device->pending == NULL)
+		leave(fake, device);
+	else
+		fake_host_event(fake);
 }
 
 void fake_host_reboot(FakeHost *fake)
 {
 	g_snprintf(fake->boot_id, sizeof fake->boot_id, "boot-%u", ++fake->boots);
 	g_hash_table_remove_all(fake->loaded);
+	for (unsigned i = fake->devices->len; i-- > 0;) {
+		if (((const FakeDevice *) fake->devices->pdata[i])->is_leaving)
+			g_ptr_array_remove_index(fake->devices, i);
+	}
 	for (unsigned i = 0; i < fake->devices->len; i++) {
 		FakeDevice *device = fake->devices->pdata[i];
 		g_free(device->driver);
 		device->driver = g_strdup(device->boot_driver);
-		if (g_strcmp0(device->driver, "vfio-pci") == 0)
-			g_hash_table_add(fake->loaded, g_strdup(device->driver));
+		if (device->driver != NULL)
+			(void) g_hash_table_add(fake->loaded, g_strdup(device->driver));
+		if (device->native != NULL)
+			(void) g_hash_table_add(fake->loaded, g_strdup(device->native));
+		device->vfs = 0;
 		g_free(device->override);
 		device->override = g_strdup(device->boot_override);
 		g_clear_pointer(&device->user, g_free);

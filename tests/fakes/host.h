@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A model of the Linux kernel's PCI driver core, as far as a device's way to a guest goes, behind
- * ports/host.h. What it promises, and the errno with which it refuses:
+ * A model of the Linux kernel's PCI driver core, as far as a device's way to a guest goes,
+ * behind ports/host.h. tests/contract/host.c holds it against a real kernel. What it promises,
+ * and the errno with which it refuses:
  *
- * - driver_override: any text is taken; empty clears it. It binds and unbinds nothing.
- * - unbind: ENODEV unless the device is bound to that very driver. Of a device that a guest has
- *   open through vfio it does not return until the guest lets go.
- * - drivers_probe: with an override only that driver may bind; without one the driver that knows
- *   the device's id, if it is loaded; vfio-pci knows no ids. A bound device is left alone. Where
- *   no driver takes the device, nothing happens and nothing is refused: reading back tells.
- * - vfio-pci binds only when its module is loaded, and refuses a PF with VFs (EBUSY).
- * - a group is viable when each member that is no bridge is bound to vfio-pci or to nothing;
- *   opening a group that is not is EBUSY, opening one that another guest has is EBUSY.
+ * - driver_override: a text of at most a page (EINVAL), nothing clears it. It binds and unbinds
+ *   nothing. Who is removed and found again has none.
+ * - unbind: of a device that a guest has open through vfio it does not return until the guest
+ *   lets go. The link to the driver is gone from the start.
+ * - bind, to a driver by name: ENODEV unless it matches. With an override only that driver does;
+ *   without one the driver that knows the device's id; vfio-pci knows no ids.
+ * - vfio-pci refuses a function with virtual ones (EBUSY) and one without an IOMMU group
+ *   (EINVAL); every other driver is refused where a guest has something of the group open
+ *   (EBUSY).
+ * - loading a module binds each device to it that has no driver and matches.
+ * - virtual functions (only how many there are): 0→n only from 0 (EBUSY), at most the total
+ *   (ERANGE), and by the host's own driver alone (ENOENT). They outlive its unbinding.
+ * - opening: ENOENT unless something of the group is bound to vfio-pci, EBUSY when another guest
+ *   has something of it open, EPERM when a member is bound to anything but vfio-pci, ENODEV when
+ *   the device itself is not bound to vfio-pci.
+ * - a device that is pulled out while a guest has it open has no driver from then on, but stays
+ *   until the guest lets go. Meanwhile, as while a write to it hangs, its lock is taken: its
+ *   override cannot be read, and who writes to it waits.
+ * - while a bind hangs, the link already points to the new driver.
  *
- * On top of it the steps behave as ports/host.h says: already true succeeds, another device at
- * the address is CONFLICT, none is NOT_FOUND, and each write is read back.
+ * On top of it the steps behave as ports/host.h says and as usher-helper does it: already true
+ * succeeds, another device at the address is CONFLICT, none is NOT_FOUND, another driver than
+ * the one to unbind from is CONFLICT, one in the way of a bind is BUSY; what the kernel refuses
+ * is HOST, or BUSY for EBUSY.
  */
 #include "fakes/faults.h"
 #include "ports/clock.h"
@@ -31,6 +44,9 @@ UsherHost *fake_host_port(FakeHost *fake);
  * has none. ids: "8086:10d3:020000". */
 void fake_host_add(FakeHost *fake, const char *address, const char *ids, const char *native,
 	int64_t iommu_group);
+/* It can have so many virtual functions. */
+void fake_host_set_total_vfs(FakeHost *fake, const char *address, unsigned n);
+/* Pulls it out. */
 void fake_host_remove(FakeHost *fake, const char *address);
 /* What it has now and after each boot: a host whose configuration binds it to vfio-pci, say. */
 void fake_host_set_home(
@@ -55,6 +71,9 @@ void fake_host_event(FakeHost *fake);
 void fake_host_disturb_events(FakeHost *fake, unsigned one_in);
 /* What a node must never do and did, in a sentence; NULL: nothing. */
 const char *fake_host_violation(FakeHost *fake);
+
+/* What an administrator does: writes sriov_numvfs; 0, or the errno. */
+int fake_host_set_vfs(FakeHost *fake, const char *address, unsigned n);
 
 /* What a hypervisor does: opens the device for the user; 0, or the errno. */
 int fake_host_open(FakeHost *fake, const char *address, const char *user);
