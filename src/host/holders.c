@@ -168,22 +168,29 @@ static void add_group(Search *search, const char *number, const char *path)
 	}
 }
 
-static void add_target(Search *search, const char *target, const char *path);
-
-/* A volume hangs on nothing itself: those below it do. */
-static void add_volume(Search *search, const char *name, const char *path, unsigned depth)
+static const UsherBlock *find_block(const Search *search, const char *name, const char *devno)
 {
-	g_autofree char *link = g_strconcat("sys/class/block/", name, NULL);
-	g_autofree char *slaves = g_strconcat(link, "/slaves", NULL);
-	g_autoptr(GPtrArray) names = usher_tree_list(search->tree, slaves);
-	for (unsigned i = 0; names != NULL && i < names->len && depth > 0; i++) {
-		g_autofree char *lower = g_strconcat("sys/class/block/", names->pdata[i], NULL);
-		g_autofree char *target = usher_tree_link(search->tree, lower);
-		if (target != NULL && strstr(target, "/virtual/block/") != NULL)
-			add_volume(search, names->pdata[i], path, depth - 1);
-		else if (target != NULL)
-			add_target(search, target, path);
+	for (unsigned i = 0; i < search->inventory->blocks->len; i++) {
+		const UsherBlock *block = search->inventory->blocks->pdata[i];
+		if (name != NULL ? strcmp(block->name, name) == 0
+				 : g_strcmp0(block->devno, devno) == 0)
+			return block;
 	}
+	return NULL;
+}
+
+/* A partition hangs on its disk, a volume on those below it. */
+static void add_block(Search *search, const UsherBlock *block, const char *path, unsigned depth)
+{
+	if (block == NULL || depth == 0)
+		return;
+	if (block->pci != NULL)
+		add_holder(search, block->pci, NULL, path);
+	else if (block->parent != NULL)
+		add_block(search, find_block(search, block->parent, NULL), path, depth - 1);
+	for (unsigned i = 0; i < block->slaves->len; i++)
+		add_block(
+			search, find_block(search, block->slaves->pdata[i], NULL), path, depth - 1);
 }
 
 /* target: where the node's device lies in sysfs. */
@@ -197,9 +204,6 @@ static void add_target(Search *search, const char *target, const char *path)
 		const char *number = group + strlen(vfio);
 		number += g_str_has_prefix(number, "noiommu-") ? strlen("noiommu-") : 0;
 		add_group(search, number, path);
-	} else if (strstr(target, "/virtual/block/") != NULL) {
-		g_autofree char *name = g_path_get_basename(target);
-		add_volume(search, name, path, DEPTH_MAX);
 	} else if (usb != NULL) {
 		add_holder(search, usb, pci, path);
 	} else if (pci != NULL) {
@@ -232,8 +236,8 @@ static void add_live(Search *search, int fds, const char *name, const char *path
 		(!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)))
 		return;
 	if (S_ISCHR(status.st_mode) && major(status.st_rdev) == NVIDIA_MAJOR) {
-		g_autofree char *number = g_strdup_printf("%u", minor(status.st_rdev));
-		add_nvidia(search, number, path);
+		g_autofree char *index = g_strdup_printf("%u", minor(status.st_rdev));
+		add_nvidia(search, index, path);
 		return;
 	}
 	g_autofree char *link =
@@ -255,7 +259,6 @@ static void add_named(Search *search, const char *path)
 		{ "/dev/dri/", "sys/class/drm" },
 		{ "/dev/input/", "sys/class/input" },
 		{ "/dev/snd/", "sys/class/sound" },
-		{ "/dev/", "sys/class/block" },
 	};
 	static const char nvidia[] = "/dev/nvidia";
 	if (g_str_has_prefix(path, nvidia) && g_ascii_isdigit(path[strlen(nvidia)])) {
@@ -274,6 +277,7 @@ static void add_named(Search *search, const char *path)
 			add_group(search, name, path);
 		return;
 	}
+	add_block(search, find_block(search, path + strlen("/dev/"), NULL), path, DEPTH_MAX);
 }
 
 static bool is_node(const char *path)

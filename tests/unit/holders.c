@@ -52,6 +52,18 @@ static void add_device(UsherInventory *inventory, const char *address, int64_t g
 	g_ptr_array_add(inventory->devices, device);
 }
 
+static void add_block(
+	UsherInventory *inventory, const char *name, const char *pci, const char *lower)
+{
+	UsherBlock *block = g_new0(UsherBlock, 1);
+	block->name = g_strdup(name);
+	block->pci = g_strdup(pci);
+	block->slaves = g_ptr_array_new_with_free_func(g_free);
+	if (lower != NULL)
+		g_ptr_array_add(block->slaves, g_strdup(lower));
+	g_ptr_array_add(inventory->blocks, block);
+}
+
 static void add_process(const Tree *tree, const char *pid, const char *const *paths)
 {
 	g_autofree char *comm = g_strconcat("proc/", pid, "/comm", NULL);
@@ -81,13 +93,9 @@ static void make_machine(Tree *tree)
 	g_autofree char *render = g_strconcat(pci, "0000:00:02.0/drm/renderD128", NULL);
 	g_autofree char *event =
 		g_strconcat(pci, "0000:00:14.0/usb1/1-4/1-4.2/1-4.2:1.0/input/event3", NULL);
-	g_autofree char *disk = g_strconcat(pci, "0000:00:1f.2/ata1/block/sda", NULL);
 	put_link(tree, "sys/class/drm/card0", card);
 	put_link(tree, "sys/class/drm/renderD128", render);
 	put_link(tree, "sys/class/input/event3", event);
-	put_link(tree, "sys/class/block/sda", disk);
-	put_link(tree, "sys/class/block/dm-0", "../../devices/virtual/block/dm-0");
-	put(tree, "sys/devices/virtual/block/dm-0/slaves/sda", "", 0);
 	put(tree, "proc/driver/nvidia/gpus/0000:01:00.0/information",
 		"Model: \t T4\nDevice Minor: \t 1\n", -1);
 }
@@ -119,6 +127,8 @@ static void test_find(void)
 	add_device(inventory, "0000:02:00.0", 12);
 	add_device(inventory, "0000:02:00.1", 12);
 	add_device(inventory, "usb:1-4.2", USHER_INT_NULL);
+	add_block(inventory, "sda", "0000:00:1f.2", NULL);
+	add_block(inventory, "dm-0", NULL, "sda");
 	usher_inventory_finish(inventory);
 	unsigned n_unseen;
 	g_autoptr(GPtrArray) holders = usher_holders_find(tree, inventory, &n_unseen);
