@@ -14,6 +14,24 @@
 
 #define TEXT_MAX ((size_t) 64 * 1024)
 
+/* The one piece of state here: what opens a file knows nothing of who wants to know. */
+static _Thread_local struct {
+	UsherFdWitness func;
+	void *data;
+} the_witness;
+
+void usher_fd_set_witness(UsherFdWitness witness, void *data)
+{
+	the_witness.func = witness;
+	the_witness.data = data;
+}
+
+static void tell_witness(int at, const char *path)
+{
+	if (the_witness.func != NULL)
+		the_witness.func(at, path, the_witness.data);
+}
+
 void usher_fd_close(int fd)
 {
 	if (fd >= 0)
@@ -28,6 +46,8 @@ int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **e
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		usher_error_errno(error, errno, "open '%s'", path);
+	else
+		tell_witness(at, path);
 	return fd;
 }
 
@@ -51,6 +71,8 @@ int usher_fd_open_below(int root, const char *path, int flags, GError **error)
 		return usher_fd_open(root, path, flags, error);
 	if (fd < 0)
 		usher_error_errno(error, errno, "open '%s'", path);
+	else
+		tell_witness(root, path);
 	return (int) fd;
 }
 
@@ -182,6 +204,7 @@ char *usher_link_read(int at, const char *path, GError **error)
 		usher_error_errno(error, length < 0 ? errno : ENAMETOOLONG, "read the link '%s'", path);
 		return NULL;
 	}
+	tell_witness(at, path);
 	return g_strndup(target, (size_t) length);
 }
 

@@ -25,6 +25,12 @@ static inline int usher_fd_steal(int *fd)
 int usher_fd_open(int at, const char *path, int flags, GError **error);
 int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **error);
 
+/* Told of every file, folder and link that this thread opens or reads by the functions here, for as
+ * long as it is set; at and path as they were given. What a recording holds is what was read while
+ * it listened: a list of its own would drift from the code that reads. NULL: nobody is told. */
+typedef void (*UsherFdWitness)(int at, const char *path, void *data);
+void usher_fd_set_witness(UsherFdWitness witness, void *data);
+
 /* As usher_fd_open, but no link in path leads out of the directory root, which is "/" to them. */
 int usher_fd_open_below(int root, const char *path, int flags, GError **error);
 
