@@ -227,6 +227,7 @@ bool usher_cmd_operation_show(UsherCli *cli, GError **error);
 bool usher_cmd_operation_follow(UsherCli *cli, GError **error);
 bool usher_cmd_operation_cancel(UsherCli *cli, GError **error);
 bool usher_cmd_event_list(UsherCli *cli, GError **error);
+bool usher_cmd_record(UsherCli *cli, GError **error);
 bool usher_cmd_status(UsherCli *cli, GError **error);
 bool usher_cmd_api(UsherCli *cli, GError **error);
 bool usher_cmd_help(UsherCli *cli, GError **error);

@@ -113,6 +113,11 @@ static const UsherFlag all_flags[] = {
 	{ "all", 0, USHER_FLAG_SWITCH, NULL, "those that have ended, too" },
 	{ NULL },
 };
+static const UsherFlag record_flags[] = {
+	{ "raw", 0, USHER_FLAG_SWITCH, NULL, "with serial numbers, addresses and all as they are" },
+	VERBOSE_FLAG,
+	{ NULL },
+};
 static const UsherFlag api_flags[] = {
 	{ "data", 'd', USHER_FLAG_TEXT, "JSON", "the body; @FILE reads it from there" },
 	{ NULL },
@@ -223,6 +228,12 @@ const UsherCommand usher_commands[] = {
 	{ "event", "list", "", 0, 0, LIST, "What has happened", NULL,
 		"  usher event list -w --json | jq .message", NULL, usher_cmd_event_list },
 
+	{ "record", NULL, "FILE", 1, 1, 0,
+		"What usher reads of this machine, as an archive to send", record_flags,
+		"  usher record machine.tar.zst\n"
+		"  mkdir machine && tar -xf machine.tar.zst -C machine\n"
+		"  usher --root machine device list",
+		NULL, usher_cmd_record },
 	{ "api", NULL, "METHOD PATH", 2, 2, READ, "One request to usherd as it is", api_flags,
 		"  usher api GET /v1/groups\n"
 		"  usher api PUT /v1/groups/nics -d '{\"type\":\"pci\"}'",
