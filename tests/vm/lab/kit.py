@@ -56,9 +56,9 @@ def find_or_build():
     inputs = [HERE / name for name in ("build-kit", "init", "boot", "runner.c", "guest-init")]
     own = cache / ("kit-" + digest(*inputs, extra=base.name))
     if not (base / "versions").exists() or not (own / "initrd").exists():
-        with lock(cache / "lock"):
-            build(base, "build-base")
-            build(own, "build-kit", str(base))
+        with lock(cache / "lock") as held:
+            build(held, base, "build-base")
+            build(held, own, "build-kit", str(base))
             remove_old(cache)
     for part in (base, own):
         os.utime(part)
@@ -82,19 +82,22 @@ class lock:
         except OSError:
             say("waiting for another start that is building the lab")
             fcntl.flock(self.file, fcntl.LOCK_EX)
+        return self.file
 
     def __exit__(self, *_):
         self.file.close()
 
 
-def build(place, script, *arguments):
+def build(held, place, script, *arguments):
+    """The script has the lock, too: what it started may live a moment longer than we."""
     if place.exists():
         return
     started = time.monotonic()
     beside = place.with_name("." + place.name)
     shutil.rmtree(beside, ignore_errors=True)
-    command = [str(HERE / script), *arguments, str(beside)]
-    if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
+    command = ["setpriv", "--pdeathsig", "TERM", "--", str(HERE / script), *arguments, str(beside)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[held.fileno()])
+    if done.returncode != 0:
         shutil.rmtree(beside, ignore_errors=True)
         raise KitError(f"tests/vm/{script} failed; the lab can't start without what it builds")
     beside.rename(place)
