@@ -161,6 +161,17 @@ static int compare_addresses(const void *one, const void *other)
 	return usher_pci_addr_compare(first, second);
 }
 
+static GHashTable *busy_devices(UsherCluster *cluster)
+{
+	GHashTable *busy = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GPtrArray) all = usher_world_list(cluster->world, USHER_TABLE_ACTIVE, "device/");
+	for (unsigned i = 0; i < all->len; i++) {
+		const UsherActive *active = all->pdata[i];
+		g_hash_table_add(busy, strchr(active->object, '/') + 1);
+	}
+	return busy;
+}
+
 UsherView *usher_view_new(UsherCluster *cluster, const char *node)
 {
 	g_autofree char *prefix = g_strconcat(node, "/", NULL);
@@ -170,7 +181,8 @@ UsherView *usher_view_new(UsherCluster *cluster, const char *node)
 	view->ledgers = usher_world_list(cluster->world, USHER_TABLE_LEDGER, prefix);
 	view->groups = usher_world_list(cluster->world, USHER_TABLE_GROUP, "");
 	view->rules = usher_world_list(cluster->world, USHER_TABLE_RULE, "");
-	view->node = (UsherPlaceNode){ node, view->devices, view->groups, view->rules, view->ledgers };
+	view->busy = busy_devices(cluster);
+	view->node = (UsherPlaceNode){ node, view->devices, view->groups, view->rules, view->ledgers, view->busy };
 	return view;
 }
 
@@ -182,6 +194,7 @@ void usher_view_free(UsherView *view)
 	g_ptr_array_unref(view->groups);
 	g_ptr_array_unref(view->rules);
 	g_ptr_array_unref(view->ledgers);
+	g_hash_table_unref(view->busy);
 	g_free(view);
 }
 

@@ -44,6 +44,7 @@ GPtrArray *usher_cluster_leases_on(UsherCluster *cluster, const char *node);
 typedef struct UsherView {
 	UsherPlaceNode node;
 	GPtrArray *devices, *groups, *rules, *ledgers;
+	GHashTable *busy;
 } UsherView;
 UsherView *usher_view_new(UsherCluster *cluster, const char *node);
 void usher_view_free(UsherView *view);

@@ -316,8 +316,13 @@ static void stage_picks(UsherCluster *cluster, UsherTxn *txn, const UsherView *v
 		for (unsigned j = 0; j < pick->taken->len; j++) {
 			const UsherDevice *device = pick->taken->pdata[j];
 			g_autofree char *name = g_strdup_printf("%s/%s", view->node.name, device->id);
-			if (g_hash_table_add(relied, device->id))
-				usher_world_rely_on(cluster->world, txn, USHER_TABLE_DEVICE, name);
+			if (!g_hash_table_add(relied, device->id))
+				continue;
+			usher_world_rely_on(cluster->world, txn, USHER_TABLE_DEVICE, name);
+			/* Only a held one may be on its way to the host. */
+			g_autofree char *object = g_strconcat("device/", device->id, NULL);
+			if (device->state == USHER_DEVICE_HELD)
+				usher_world_rely_on(cluster->world, txn, USHER_TABLE_ACTIVE, object);
 		}
 	}
 	for (unsigned i = 0; i < picks->len; i++) {
@@ -496,6 +501,22 @@ static const UsherDevice *find_by_name(UsherCluster *cluster, const char *name, 
 	return NULL;
 }
 
+/* Nobody is given a part of its unit while it goes home: a lease would be of a device without vfio-pci. */
+static bool rely_on_free_unit(UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device, GError **error)
+{
+	g_autoptr(UsherView) view = usher_view_new(cluster, device->node);
+	g_autofree char *unit = usher_place_free_unit(&view->node, device, error);
+	if (unit == NULL) {
+		g_prefix_error(error, "device %s can't be returned: ", device->address);
+		return false;
+	}
+	g_autofree char *ledger = g_strdup_printf("%s/%s", device->node, unit);
+	g_autofree char *name = g_strdup_printf("%s/%s", device->node, device->id);
+	usher_world_rely_on(cluster->world, txn, USHER_TABLE_LEDGER, ledger);
+	usher_world_rely_on(cluster->world, txn, USHER_TABLE_DEVICE, name);
+	return true;
+}
+
 static bool stage_return(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error)
 {
 	UsherReturning *returning = data;
@@ -508,7 +529,7 @@ static bool stage_return(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 		return false;
 	}
 	g_autofree char *object = g_strconcat("device/", device->id, NULL);
-	if (!usher_cluster_is_idle(cluster, object, error))
+	if (!usher_cluster_is_idle(cluster, object, error) || !rely_on_free_unit(cluster, txn, device, error))
 		return false;
 	usher_operation_free(returning->operation);
 	returning->operation = usher_operation_begin(cluster, returning->ask, USHER_KIND_DEVICE_RETURN,

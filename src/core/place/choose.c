@@ -115,6 +115,19 @@ static char *explain_ineligible(const UsherDevice *device)
 	return NULL;
 }
 
+static bool is_busy(const UsherPlaceNode *node, const GPtrArray *taken, GError **error)
+{
+	for (unsigned i = 0; node->busy != NULL && i < taken->len; i++) {
+		const UsherDevice *device = taken->pdata[i];
+		if (device->id == NULL || !g_hash_table_contains(node->busy, device->id))
+			continue;
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is being returned to the host",
+				device->address);
+		return true;
+	}
+	return false;
+}
+
 /* Tries the device for the holder: the ledger it would give, or why not. */
 static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *device, const char *lease,
 			       const char *holder, int64_t now, GError **error)
@@ -127,7 +140,7 @@ static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *de
 	g_autoptr(GPtrArray) unit = usher_unit_of(node->devices, device);
 	g_autoptr(GPtrArray) taken = usher_unit_taken_with(node->devices, device);
 	g_autoptr(UsherLedger) ledger = ledger_of(node, unit, error);
-	if (ledger == NULL)
+	if (ledger == NULL || is_busy(node, taken, error))
 		return NULL;
 	g_autoptr(UsherLedgerEntry) entry = entry_for(taken, lease, holder, now);
 	return usher_ledger_take(ledger, entry, error);
@@ -307,4 +320,17 @@ GPtrArray *usher_place_choose(const UsherPlaceNode *node, const UsherVm *vm, con
 		return NULL;
 	}
 	return g_steal_pointer(&picks);
+}
+
+char *usher_place_free_unit(const UsherPlaceNode *node, const UsherDevice *device, GError **error)
+{
+	g_autoptr(GPtrArray) unit = usher_unit_of(node->devices, device);
+	g_autoptr(UsherLedger) ledger = ledger_of(node, unit, error);
+	if (ledger == NULL)
+		return NULL;
+	if (ledger->entries->len == 0)
+		return g_strdup(ledger->unit);
+	const UsherLedgerEntry *entry = ledger->entries->pdata[0];
+	usher_error_set(error, USHER_ERROR_CONFLICT, "%s has it", entry->holder);
+	return NULL;
 }

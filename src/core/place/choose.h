@@ -11,6 +11,7 @@ typedef struct UsherPlaceNode {
 	const GPtrArray *groups;  /* of UsherGroup */
 	const GPtrArray *rules;	  /* of UsherRule */
 	const GPtrArray *ledgers; /* of UsherLedger, this node's */
+	GHashTable *busy;	  /* ids of devices with an operation of their own; NULL: none */
 } UsherPlaceNode;
 
 /* A device of the group, and why it can't be given (NULL: it can). */
@@ -35,5 +36,7 @@ GPtrArray *usher_place_members(const UsherPlaceNode *node, const UsherGroup *gro
  * that can't be met; optional ones are left out. lease_ids: enough names for the leases. */
 GPtrArray *usher_place_choose(const UsherPlaceNode *node, const UsherVm *vm, const GPtrArray *lease_ids,
 			      int64_t now, GError **error);
+/* The ledger's name of the device's unit (given); NULL with CONFLICT when somebody holds a part of it. */
+char *usher_place_free_unit(const UsherPlaceNode *node, const UsherDevice *device, GError **error);
 /* The enabled group of that name, NULL: none. */
 const UsherGroup *usher_place_group(const UsherPlaceNode *node, const char *name);
