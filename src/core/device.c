@@ -285,3 +285,12 @@ bool usher_was_is_of(const UsherWas *was, const UsherDevice *device)
 	g_autofree char *identity = usher_device_identity(device);
 	return was->identity == NULL || strcmp(was->identity, identity) == 0;
 }
+
+bool usher_was_is_due(const UsherWas *was, const UsherDevice *device)
+{
+	bool is_home = was->driver == NULL &&
+		g_strcmp0(was->driver_override, device->driver_override) == 0;
+	bool is_stuck = device->driver == NULL && !is_home;
+	return usher_was_is_of(was, device) &&
+		(is_stuck || g_strcmp0(device->driver, "vfio-pci") == 0);
+}

@@ -144,6 +144,8 @@ const char *usher_device_state_name(UsherDeviceState state);
 /* One step of the state table; UNTRACKED is no state of the table. */
 bool usher_device_state_may_move(UsherDeviceState from, UsherDeviceState to);
 
+/* The device is held and has this to be put back: on vfio-pci, or stuck on the way from there. */
+bool usher_was_is_due(const UsherWas *was, const UsherDevice *device);
 /* PCI functions by address, then USB devices. -1, 0, 1. */
 int usher_device_compare(const UsherDevice *one, const UsherDevice *other);
 /* vendor:device:class, as steps and former drivers carry it. Given. */

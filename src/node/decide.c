@@ -81,13 +81,14 @@ static bool bring_home(const UsherSituation *situation, const UsherGuestInfo *gu
 	return steps->len > 0;
 }
 
-static bool has_all(const UsherSituation *situation, const UsherGuestInfo *guest)
+/* The start came as far as the guest: where it was given any, another hand may have taken one out since. */
+static bool has_come(const UsherSituation *situation, const UsherGuestInfo *guest)
 {
 	for (unsigned i = 0; i < situation->n_cases; i++) {
-		if (!usher_guest_has(guest, situation->cases[i].lease->id))
-			return false;
+		if (usher_guest_has(guest, situation->cases[i].lease->id))
+			return true;
 	}
-	return true;
+	return usher_guest_is_on(guest) && situation->operation->leases->len == 0;
 }
 
 /* It came further than a start that was broken off, whatever became of it. */
@@ -103,8 +104,7 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 		*out_wait = g_strdup("the hypervisor does not answer whether the guest has the devices");
 		return USHER_DECIDE_WAIT;
 	}
-	bool has_cases = situation->n_cases > 0 || situation->operation->leases->len == 0;
-	if (usher_guest_is_on(guest) && has_cases && has_all(situation, guest)) {
+	if (has_come(situation, guest)) {
 		/* It got there after all: what runs is not torn down. What has never run is. */
 		if (has_run(situation, guest))
 			return USHER_DECIDE_DONE;
@@ -161,7 +161,7 @@ static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *st
 		return fail_without_guest(situation, error);
 	if (!usher_guest_is_on(guest))
 		return start_off(situation, guest, steps, error);
-	if (!has_all(situation, guest))
+	if (!has_come(situation, guest))
 		return refuse_running(situation, guest, error);
 	if (has_run(situation, guest))
 		return USHER_DECIDE_DONE;
@@ -264,10 +264,27 @@ static UsherDecision decide_detach(const UsherSituation *situation, GPtrArray *s
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
 }
 
+/* One that is stuck on the way goes back to where it was held. */
+static UsherDecision undo_device_return(const UsherSituation *situation, GPtrArray *steps)
+{
+	const UsherDevice *device = usher_inventory_find_text(situation->seen, argument(situation, "address"));
+	if (device == NULL || device->driver != NULL || situation->given_up)
+		return USHER_DECIDE_UNDONE;
+	g_autoptr(UsherLease) lease = usher_lease_new();
+	lease->device = usher_device_ref_new();
+	lease->device->address = g_strdup(argument(situation, "address"));
+	UsherWas *was = usher_was_new();
+	was->address = g_strdup(lease->device->address);
+	was->identity = g_strdup(argument(situation, "identity"));
+	g_ptr_array_add(lease->was, was);
+	bool is_planned = usher_plan_take(situation->seen, lease, steps, NULL);
+	return is_planned && steps->len > 0 ? USHER_DECIDE_STEPS : USHER_DECIDE_UNDONE;
+}
+
 static UsherDecision decide_device_return(const UsherSituation *situation, GPtrArray *steps)
 {
 	if (situation->undoing)
-		return USHER_DECIDE_UNDONE;
+		return undo_device_return(situation, steps);
 	g_autoptr(GPtrArray) home = g_ptr_array_new_with_free_func(usher_was_type.free);
 	UsherWas *was = usher_was_new();
 	was->address = g_strdup(argument(situation, "address"));

@@ -25,6 +25,7 @@ typedef struct UsherSituation {
 	unsigned n_cases;
 	int64_t now;	/* wall time */
 	bool undoing;	/* bring everything back to where it was */
+	bool given_up;	/* that does not work either: leave it */
 	bool resumed;	/* begun by an agent that is no more */
 	bool guest_touched; /* its start may have been tried */
 	bool guest_started; /* its start has succeeded once */

@@ -52,8 +52,10 @@ static const UsherHolding *holding_of(UsherNode *node, const char *address)
 
 static UsherDeviceState state_of(UsherNode *node, const UsherDevice *device)
 {
-	UsherDeviceState at_peace =
-		g_strcmp0(device->driver, "vfio-pci") == 0 ? USHER_DEVICE_HELD : USHER_DEVICE_HOST;
+	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
+	bool is_held = g_strcmp0(device->driver, "vfio-pci") == 0 ||
+		(was != NULL && usher_was_is_due(was, device));
+	UsherDeviceState at_peace = is_held ? USHER_DEVICE_HELD : USHER_DEVICE_HOST;
 	if (node->ports.host->ops->in_flight(node->ports.host, device->address))
 		return USHER_DEVICE_FENCED;
 	const UsherHolding *holding = holding_of(node, device->address);
@@ -215,9 +217,7 @@ static void forget_unheld(UsherNode *node)
 	g_hash_table_iter_init(&iter, node->held);
 	while (g_hash_table_iter_next(&iter, &address, &was)) {
 		const UsherDevice *device = usher_inventory_find_text(node->seen, address);
-		bool is_held = device == NULL || (g_strcmp0(device->driver, "vfio-pci") == 0 &&
-						  usher_was_is_of(was, device));
-		if (is_held)
+		if (device == NULL || usher_was_is_due(was, device))
 			continue;
 		usher_node_note_held(node, was, /* is_held */ false);
 		g_hash_table_iter_remove(&iter);

@@ -18,7 +18,7 @@ typedef struct UsherTask {
 	UsherOperation *operation; /* as it will be reported */
 	UsherTaskState state;
 	bool is_own; /* began here: a guest went off by another hand */
-	bool resumed, undoing;
+	bool resumed, undoing, given_up;
 	bool guest_touched, guest_started, guest_asked;
 	bool has_changed;    /* a step was taken that has to be undone */
 	GPtrArray *steps;    /* of UsherStep: the batch being taken */

@@ -221,6 +221,8 @@ static void settle_leases(UsherTask *task, bool is_done)
 {
 	UsherNode *node = task->node;
 	const UsherProblem *problem = task->operation->error;
+	/* What a start gave and the guest has no longer is returned by itself. */
+	bool is_home = is_done != (task->operation->kind == USHER_KIND_VM_START);
 	g_autoptr(GPtrArray) holdings = holdings_of(task);
 	for (unsigned i = 0; i < holdings->len; i++) {
 		UsherHolding *holding = holdings->pdata[i];
@@ -228,7 +230,7 @@ static void settle_leases(UsherTask *task, bool is_done)
 		bool is_end = usher_lease_state_is_end(holding->lease->state);
 		if (usher_guest_has(guest, holding->lease->id) && !is_end)
 			usher_node_move_lease(node, holding, USHER_LEASE_ATTACHED, NULL);
-		else if (is_done || task->operation->kind == USHER_KIND_VM_START)
+		else if (is_home)
 			usher_node_release(node, holding, problem != NULL ? problem->message : NULL);
 	}
 }
@@ -263,7 +265,7 @@ static void end_undone(UsherTask *task)
 			show_state(task, shown, USHER_STEP_UNDONE);
 	}
 	settle_leases(task, /* is_done */ false);
-	bool is_undone = (task->has_changed || task->operation->cancel) && !has_barred(task);
+	bool is_undone = (task->has_changed || task->operation->cancel) && !has_barred(task) && !task->given_up;
 	end(task, is_undone ? USHER_OPERATION_UNDONE : USHER_OPERATION_FAILED);
 }
 
@@ -417,6 +419,7 @@ static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *
 	const UsherSituation situation = {
 		.operation = task->operation, .seen = node->seen, .guests = node->guests, .cases = cases,
 		.n_cases = holdings->len, .now = usher_node_wall(node), .undoing = task->undoing,
+		.given_up = task->given_up,
 		.resumed = task->resumed, .guest_touched = task->guest_touched,
 		.guest_started = task->guest_started, .guest_asked = task->guest_asked,
 	};
@@ -573,8 +576,10 @@ static void fail_to_give_back(UsherTask *task, const UsherJob *job)
 	if (holding != NULL)
 		usher_node_bar(task->node, holding, is_fenced ? USHER_BAR_FENCE : USHER_BAR_QUARANTINE,
 			       job->error->message);
+	else if (task->undoing)
+		task->given_up = true; /* no lease's device: a held one that was to be returned is stuck */
 	else
-		task->undoing = true; /* no lease's device: a held one that is to be returned stays held */
+		begin_undo(task, job->error);
 	task->state = USHER_TASK_IDLE;
 	task->facts_from = usher_node_observe(task->node);
 }

@@ -512,6 +512,8 @@ static UsherDevice *facts_of(const FakeDevice *device)
 	facts->device_id = g_strdup(ids[1]);
 	facts->class_code = g_strdup(ids[2]);
 	facts->type = usher_device_type_of_class(class_code);
+	facts->facts = usher_device_facts_new();
+	facts->facts->path = g_strdup(device->address); /* there are no bridges here */
 	facts->driver = g_strdup(shown_driver(device));
 	facts->driver_override_unknown = is_locked(device);
 	if (!is_locked(device))

@@ -450,13 +450,16 @@ static void check_device_at_rest(Witness *witness, const char *address)
 	if (witness_is_barred(witness, address))
 		return;
 	bool is_vfio = g_strcmp0(driver, "vfio-pci") == 0 && g_strcmp0(override, "vfio-pci") == 0;
+	/* A return that hung for good leaves it so: held, and it can be asked for again. */
+	bool is_stuck = driver == NULL;
 	bool is_leased = device->state == USHER_DEVICE_LEASED;
 	bool is_held = device->state == USHER_DEVICE_HELD;
 	bool is_home = fake_host_is_home(witness->host, address);
 	/* Another hand may have taken one function of several out of the guest. */
 	bool is_used = fake_host_user(witness->host, address) != NULL;
 	if (is_used ? !is_vfio
-		    : !is_home && !is_leased && !(is_held && is_vfio && device->was != NULL))
+		    : !is_home && !is_leased &&
+				!(is_held && (is_vfio || is_stuck) && device->was != NULL))
 		violate(witness, "%s is %s and has driver %s, override %s", address,
 			usher_device_state_name(device->state), driver != NULL ? driver : "none",
 			override != NULL ? override : "none");
