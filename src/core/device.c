@@ -61,6 +61,37 @@ static const UsherField passthrough_fields[] = {
 };
 USHER_RECORD_DEFINE(UsherPassthrough, usher_passthrough, "passthrough", passthrough_fields)
 
+static const UsherField usb_fields[] = {
+	{ "bus", USHER_FIELD_INT, offsetof(UsherUsb, bus) },
+	{ "port", USHER_FIELD_STRING, offsetof(UsherUsb, port) },
+	{ "vendor_id", USHER_FIELD_STRING, offsetof(UsherUsb, vendor_id) },
+	{ "model_id", USHER_FIELD_STRING, offsetof(UsherUsb, model_id) },
+	{ "serial", USHER_FIELD_STRING, offsetof(UsherUsb, serial) },
+	{ "speed_mbps", USHER_FIELD_INT, offsetof(UsherUsb, speed_mbps), USHER_FIELD_NULLABLE },
+	{ "version", USHER_FIELD_STRING, offsetof(UsherUsb, version) },
+	{ "interface_drivers", USHER_FIELD_STRINGS, offsetof(UsherUsb, interface_drivers) },
+	{ NULL },
+};
+USHER_RECORD_DEFINE(UsherUsb, usher_usb, "usb", usb_fields)
+
+static const UsherField mdev_fields[] = {
+	{ "uuid", USHER_FIELD_STRING, offsetof(UsherMdev, uuid), USHER_FIELD_REQUIRED },
+	{ "type", USHER_FIELD_STRING, offsetof(UsherMdev, type) },
+	{ "iommu_group", USHER_FIELD_INT, offsetof(UsherMdev, iommu_group), USHER_FIELD_NULLABLE },
+	{ NULL },
+};
+USHER_RECORD_DEFINE(UsherMdev, usher_mdev, "mediated device", mdev_fields)
+
+static const UsherField offer_fields[] = {
+	{ "type", USHER_FIELD_STRING, offsetof(UsherMdevOffer, type), USHER_FIELD_REQUIRED },
+	{ "name", USHER_FIELD_STRING, offsetof(UsherMdevOffer, name) },
+	{ "api", USHER_FIELD_STRING, offsetof(UsherMdevOffer, api) },
+	{ "available", USHER_FIELD_INT, offsetof(UsherMdevOffer, available), USHER_FIELD_NULLABLE },
+	{ "description", USHER_FIELD_STRING, offsetof(UsherMdevOffer, description) },
+	{ NULL },
+};
+USHER_RECORD_DEFINE(UsherMdevOffer, usher_mdev_offer, "mediated type", offer_fields)
+
 static const UsherField was_fields[] = {
 	{ "address", USHER_FIELD_STRING, offsetof(UsherWas, address) },
 	{ "driver", USHER_FIELD_STRING, offsetof(UsherWas, driver) },
@@ -186,7 +217,18 @@ static const UsherField device_fields[] = {
 	INT("sriov_total", sriov_total, 0),
 	INT("sriov_active", sriov_active, 0),
 	STRINGS("mdev_types", mdev_types),
+	{ "mdev_offers", USHER_FIELD_RECORDS, offsetof(UsherDevice, mdev_offers), USHER_FIELD_OMIT,
+		NULL, &usher_mdev_offer_type },
+	{ "mdevs", USHER_FIELD_RECORDS, offsetof(UsherDevice, mdevs), USHER_FIELD_OMIT, NULL,
+		&usher_mdev_type },
 	BOOL("boot_display", boot_display),
+	{ "hub", USHER_FIELD_BOOL, offsetof(UsherDevice, is_hub), USHER_FIELD_OMIT },
+	{ "iommu_unit", USHER_FIELD_STRING, offsetof(UsherDevice, iommu_unit), USHER_FIELD_OMIT },
+	{ "drm", USHER_FIELD_STRINGS, offsetof(UsherDevice, drm), USHER_FIELD_OMIT },
+	{ "nets", USHER_FIELD_STRINGS, offsetof(UsherDevice, nets), USHER_FIELD_OMIT },
+	{ "blocks", USHER_FIELD_STRINGS, offsetof(UsherDevice, blocks), USHER_FIELD_OMIT },
+	{ "usb", USHER_FIELD_RECORD, offsetof(UsherDevice, usb), USHER_FIELD_OMIT, NULL,
+		&usher_usb_type },
 	STRING("node", node),
 	ENUM("state", state, USHER_FIELD_NULLABLE, state_names),
 	STRING("lease", lease),
@@ -200,6 +242,18 @@ static const UsherField device_fields[] = {
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherDevice, usher_device, "device", device_fields)
+
+UsherDevice *usher_device_share(UsherDevice *device)
+{
+	g_atomic_int_inc(&device->n_sharers);
+	return device;
+}
+
+void usher_device_drop(UsherDevice *device)
+{
+	if (g_atomic_int_add(&device->n_sharers, -1) == 0)
+		usher_device_free(device);
+}
 
 UsherDeviceType usher_device_type_of_class(uint32_t class_code)
 {
@@ -243,6 +297,8 @@ uint32_t usher_device_class(const UsherDevice *device)
 {
 	uint32_t class_code = 0;
 	unsigned n = 0;
+	if (device->kind != USHER_DEVICE_PCI) /* codes of other meanings */
+		return 0;
 	for (; device->class_code != NULL && device->class_code[n] != '\0'; n++) {
 		int digit = g_ascii_xdigit_value(device->class_code[n]);
 		if (digit < 0 || n == CLASS_DIGITS)
@@ -254,7 +310,7 @@ uint32_t usher_device_class(const UsherDevice *device)
 
 bool usher_device_is_bridge(const UsherDevice *device)
 {
-	return usher_device_class(device) >> 16 == 0x06;
+	return usher_device_class(device) >> 16 == 0x06; /* never of USB */
 }
 
 static int sign(int order)
@@ -277,7 +333,8 @@ int usher_device_compare(const UsherDevice *one, const UsherDevice *other)
 
 char *usher_device_identity(const UsherDevice *device)
 {
-	return g_strdup_printf("%s:%s:%s", device->vendor_id, device->device_id, device->class_code);
+	return g_strdup_printf(
+		"%s:%s:%s", device->vendor_id, device->device_id, device->class_code);
 }
 
 bool usher_was_is_of(const UsherWas *was, const UsherDevice *device)

@@ -83,8 +83,38 @@ typedef struct UsherWas {
 } UsherWas;
 USHER_RECORD_DECLARE(UsherWas, usher_was)
 
+/* What only a USB device has. */
+typedef struct UsherUsb {
+	int64_t bus;
+	char *port; /* "4.2"; "0" of a root hub */
+	char *vendor_id, *model_id;
+	char *serial;
+	int64_t speed_mbps; /* USHER_INT_NULL: unknown */
+	char *version;      /* "2.00" */
+	GPtrArray *interface_drivers; /* names, each once */
+} UsherUsb;
+USHER_RECORD_DECLARE(UsherUsb, usher_usb)
+
+/* A mediated device that lives on it. */
+typedef struct UsherMdev {
+	char *uuid;
+	char *type;
+	int64_t iommu_group; /* USHER_INT_NULL: none */
+} UsherMdev;
+USHER_RECORD_DECLARE(UsherMdev, usher_mdev)
+
+/* A type of mediated devices that it offers. */
+typedef struct UsherMdevOffer {
+	char *type; /* "i915-GVTg_V5_4" */
+	char *name; /* "GRID T4-2A"; NULL: it has no better one */
+	char *api;
+	int64_t available; /* USHER_INT_NULL: unknown */
+	char *description;
+} UsherMdevOffer;
+USHER_RECORD_DECLARE(UsherMdevOffer, usher_mdev_offer)
+
 typedef struct UsherDevice {
-	char *address; /* "0000:01:00.0" */
+	char *address; /* "0000:01:00.0", "usb:1-4.2" */
 	unsigned kind; /* UsherDeviceKind */
 	char *id;      /* "d-…", NULL without an agent's record */
 	bool identity_partial;  /* not all that tells who it is could be read, or it is ambiguous */
@@ -107,7 +137,15 @@ typedef struct UsherDevice {
 	GPtrArray *virtual_functions; /* addresses in VF order */
 	int64_t sriov_total, sriov_active;
 	GPtrArray *mdev_types;
+	GPtrArray *mdev_offers; /* of UsherMdevOffer: the types again, with what is left of each */
+	GPtrArray *mdevs;       /* of UsherMdev */
 	bool boot_display;
+	bool is_hub;      /* of USB, a root hub too */
+	char *iommu_unit; /* "dmar0" */
+	GPtrArray *drm;   /* "card0", "renderD128" */
+	GPtrArray *nets;  /* names of network devices */
+	GPtrArray *blocks; /* names of disks */
+	UsherUsb *usb;    /* NULL: it is no USB device */
 	char *node;
 	unsigned state; /* UsherDeviceState */
 	char *lease;
@@ -117,8 +155,13 @@ typedef struct UsherDevice {
 	UsherPassthrough *passthrough;
 	char *reset_methods; /* space separated as the kernel says, NULL: none */
 	UsherWas *was;       /* of a held device: what `device return` puts back */
+	int n_sharers;       /* inventories that have it too, beside the first */
 } UsherDevice;
 USHER_RECORD_DECLARE(UsherDevice, usher_device)
+
+/* Immutable ones are shared; whoever has one drops it. */
+UsherDevice *usher_device_share(UsherDevice *device);
+void usher_device_drop(UsherDevice *device);
 
 /* The base class in DESIGN's words: "display", "network", …, "other". */
 typedef enum {
@@ -152,7 +195,7 @@ int usher_device_compare(const UsherDevice *one, const UsherDevice *other);
 char *usher_device_identity(const UsherDevice *device);
 /* It is about this device, not about another that was at its address before. */
 bool usher_was_is_of(const UsherWas *was, const UsherDevice *device);
-/* The 24 bits of class_code; 0 when it is missing. */
+/* The 24 bits of a PCI function's class_code; 0 when it is missing. */
 uint32_t usher_device_class(const UsherDevice *device);
 /* A bridge or a chipset function that drivers share with the host: never bound, never given. */
 bool usher_device_is_bridge(const UsherDevice *device);

@@ -98,6 +98,12 @@ static void arrive(UsherGuard *guard, const char *address, UsherChain *chain)
 	chain_pop(chain, length);
 }
 
+/* The USB device, where it was found: its controller is above it. */
+static const char *owner_of(const UsherGuard *guard, const char *usb, const char *pci)
+{
+	return usb != NULL && usher_inventory_find_text(guard->inventory, usb) != NULL ? usb : pci;
+}
+
 static bool is_last(const UsherChain *chain, const char *name)
 {
 	const char *last = chain->names->len > 0 ? chain->names->pdata[chain->names->len - 1] : "";
@@ -124,7 +130,7 @@ static void walk_block(UsherGuard *guard, const char *name, UsherChain *chain, u
 		if (block->backing != NULL)
 			walk_file(guard, block->backing, chain, depth - 1);
 		if (block->pci != NULL)
-			arrive(guard, block->pci, chain);
+			arrive(guard, owner_of(guard, block->usb, block->pci), chain);
 	}
 	chain_pop(chain, length);
 }
@@ -284,7 +290,7 @@ static bool walk_net(UsherGuard *guard, const char *name, UsherChain *chain, uns
 	for (unsigned i = 0; i < net->lowers->len; i++)
 		is_found = walk_net(guard, net->lowers->pdata[i], chain, depth - 1) || is_found;
 	if (net->pci != NULL)
-		arrive(guard, net->pci, chain);
+		arrive(guard, owner_of(guard, net->usb, net->pci), chain);
 	chain_pop(chain, chain->names->len - 1);
 	return is_found;
 }
@@ -316,11 +322,15 @@ static void collect_routes(UsherGuard *guard, UsherChain *chain)
 	}
 }
 
-static void collect_needs(UsherGuard *guard)
+static void collect_needs(UsherGuard *guard, UsherChain *chain)
 {
 	for (unsigned i = 0; i < guard->inventory->needs->len; i++) {
 		const UsherGuardReason *need = guard->inventory->needs->pdata[i];
-		g_ptr_array_add(reasons_of(guard, need->device), usher_guard_reason_dup(need));
+		chain->why = need->why;
+		for (unsigned j = 0; j < need->proof->len; j++)
+			chain_push(chain, need->proof->pdata[j]);
+		arrive(guard, need->device, chain);
+		chain_pop(chain, 0);
 	}
 }
 
@@ -345,7 +355,7 @@ UsherGuard *usher_guard_new(const UsherInventory *inventory)
 	collect_mounts(guard, &chain);
 	collect_blocks(guard, &chain);
 	collect_routes(guard, &chain);
-	collect_needs(guard);
+	collect_needs(guard, &chain);
 	return guard;
 }
 

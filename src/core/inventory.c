@@ -20,6 +20,7 @@ void usher_block_free(UsherBlock *block)
 	g_free(block->mapper);
 	g_free(block->claim);
 	g_free(block->signature);
+	g_free(block->usb);
 	g_free(block);
 }
 
@@ -40,6 +41,8 @@ void usher_net_free(UsherNet *net)
 		return;
 	g_free(net->name);
 	g_free(net->pci);
+	g_free(net->usb);
+	g_free(net->mac);
 	g_clear_pointer(&net->lowers, g_ptr_array_unref);
 	g_free(net);
 }
@@ -339,6 +342,68 @@ static void derive_index(const UsherInventory *inventory, const UsherDevice *phy
 	}
 }
 
+static UsherDevice *find_owner(const UsherInventory *inventory, const char *usb, const char *pci)
+{
+	const UsherDevice *device =
+		usb != NULL ? usher_inventory_find_text(inventory, usb) : NULL;
+	if (device == NULL && pci != NULL)
+		device = usher_inventory_find_text(inventory, pci);
+	return (UsherDevice *) (uintptr_t) device;
+}
+
+/* Virtual functions may be given another address at any time; a function with several devices has
+ * the lowest, so that their order does not matter. */
+static void derive_nets(const UsherInventory *inventory)
+{
+	for (unsigned i = 0; i < inventory->nets->len; i++) {
+		const UsherNet *net = inventory->nets->pdata[i];
+		UsherDevice *device = find_owner(inventory, net->usb, net->pci);
+		if (device == NULL)
+			continue;
+		g_ptr_array_add(device->nets, g_strdup(net->name));
+		if (net->mac == NULL || device->physical_function != NULL)
+			continue;
+		if (device->facts == NULL)
+			device->facts = usher_device_facts_new();
+		char **mac = &device->facts->mac;
+		if (*mac == NULL || strcmp(net->mac, *mac) < 0) {
+			g_free(*mac);
+			*mac = g_strdup(net->mac);
+		}
+	}
+}
+
+static const UsherBlock *find_block(const UsherInventory *inventory, const char *name)
+{
+	for (unsigned i = 0; i < inventory->blocks->len; i++) {
+		const UsherBlock *block = inventory->blocks->pdata[i];
+		if (strcmp(block->name, name) == 0)
+			return block;
+	}
+	return NULL;
+}
+
+/* Disks alone: partitions are theirs. A disk of several paths is each controller's. */
+static void derive_blocks(const UsherInventory *inventory)
+{
+	for (unsigned i = 0; i < inventory->blocks->len; i++) {
+		const UsherBlock *block = inventory->blocks->pdata[i];
+		UsherDevice *device = find_owner(inventory, block->usb, block->pci);
+		if (block->devno == NULL || block->parent != NULL)
+			continue;
+		if (device != NULL)
+			g_ptr_array_add(device->blocks, g_strdup(block->name));
+		for (unsigned j = 0; device == NULL && j < block->slaves->len; j++) {
+			const UsherBlock *path = find_block(inventory, block->slaves->pdata[j]);
+			UsherDevice *controller = path != NULL && path->devno == NULL
+				? find_owner(inventory, NULL, path->pci)
+				: NULL;
+			if (controller != NULL)
+				g_ptr_array_add(controller->blocks, g_strdup(block->name));
+		}
+	}
+}
+
 /* A folder's listing is sorted already, as a rule. */
 static void sort_devices(GPtrArray *devices)
 {
@@ -360,12 +425,16 @@ void usher_inventory_finish(UsherInventory *inventory)
 	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		UsherDevice *device = inventory->devices->pdata[i];
-		device->type = usher_device_type_of_class(usher_device_class(device));
+		device->type = device->kind == USHER_DEVICE_USB
+			? USHER_TYPE_USB
+			: usher_device_type_of_class(usher_device_class(device));
 		device->sriov_active = device->virtual_functions->len;
 		derive_index(inventory, device);
 		g_autoptr(GPtrArray) near = near_at(inventory, i, indexes);
 		derive_companions(near, device);
 	}
+	derive_nets(inventory);
+	derive_blocks(inventory);
 	derive_verdicts(inventory);
 }
 

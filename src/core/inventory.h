@@ -18,6 +18,7 @@ typedef struct UsherBlock {
 	char *mapper;      /* dm: its name under /dev/mapper */
 	char *claim;       /* "/etc/fstab for /srv": a file of the host names it */
 	char *signature;   /* file system, LVM, … as udev recognised; NULL: none, unknown */
+	char *usb;         /* address of the nearest USB device above, NULL: none */
 } UsherBlock;
 
 /* A mounted file system or active swap. */
@@ -32,6 +33,8 @@ typedef struct UsherMount {
 typedef struct UsherNet {
 	char *name;
 	char *pci;         /* NULL: virtual */
+	char *usb;         /* NULL: it is no USB device's */
+	char *mac;         /* the permanent one; NULL: unknown */
 	bool is_virtual;   /* the kernel made it; false: hardware, on PCI or elsewhere */
 	GPtrArray *lowers; /* names: what a bond, bridge, VLAN, macvlan… stands on */
 } UsherNet;
@@ -51,7 +54,9 @@ typedef struct UsherInventory {
 	GPtrArray *mounts;
 	GPtrArray *nets; /* sorted by name */
 	GPtrArray *routes;
-	GPtrArray *needs; /* of UsherGuardReason: what else the host has of a device, as a TPM */
+	GPtrArray *
+		needs; /* of UsherGuardReason: what else the host has of a device, as a TPM; proof leads
+			   * down to it */
 	bool has_iommu;
 	bool blocks_known, routes_known; /* false: they could not be read */
 	bool boot_display_known;         /* false: a VGA device does not say */

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "host/pci-path.h"
+#include "host/usb-path.h"
 
 #define BLOCKS "sys/class/block"
 
@@ -97,6 +98,7 @@ static void read_block(const UsherTree *tree, const char *name, UsherInventory *
 	UsherBlock *block = add_block(inventory, name);
 	block->devno = usher_attr_read(folder, "dev");
 	block->pci = usher_pci_path_last(target);
+	block->usb = usher_usb_path_last(target);
 	g_autofree char *partition = usher_attr_read(folder, "partition");
 	if (partition != NULL) {
 		g_autofree char *above = g_path_get_dirname(target);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan-parts.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/text.h"
 #include "host/pci-path.h"
+#include "host/usb-path.h"
 
 /* A serial line or a hypervisor's console: "ttyS0", "ttyAMA0", "hvc0". Screens are "tty0", and what
  * is none of these ("ttynull", "netcon0", "pstore-1") is nothing to sit at. */
@@ -54,6 +56,17 @@ void usher_scan_consoles(const UsherTree *tree, UsherInventory *inventory)
 	}
 }
 
+static bool has_device(const UsherInventory *inventory, const char *address)
+{
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		const UsherDevice *device = inventory->devices->pdata[i];
+		if (strcmp(device->address, address) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* proof leads down to the device, and ends with NULL. */
 static void add_need(
 	UsherInventory *inventory, const char *address, const char *why, const char *const *proof)
 {
@@ -62,7 +75,6 @@ static void add_need(
 	reason->why = g_strdup(why);
 	for (size_t i = 0; proof[i] != NULL; i++)
 		g_ptr_array_add(reason->proof, g_strdup(proof[i]));
-	g_ptr_array_add(reason->proof, g_strdup(address));
 	g_ptr_array_add(inventory->needs, reason);
 }
 
@@ -138,34 +150,122 @@ static bool is_keyboard(const UsherTree *tree, const char *input)
 		(keys & 0xfffffffe) == 0xfffffffe;
 }
 
-/* Where all keyboards hang on one controller and no line leads in, it is the way in. */
+/* Whose loss would leave no keyboard: the controller on which all hang, and where there is but one,
+ * itself too. */
+typedef struct Keyboards {
+	char *input, *pci, *usb; /* of the first */
+	unsigned n;
+	bool is_spread; /* they hang on several controllers, or on none */
+} Keyboards;
+
+static void keyboards_clear(Keyboards *keyboards)
+{
+	g_free(keyboards->input);
+	g_free(keyboards->pci);
+	g_free(keyboards->usb);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Keyboards, keyboards_clear)
+
+static void count_keyboard(Keyboards *keyboards, const char *input, const char *target)
+{
+	g_autofree char *pci = usher_pci_path_last(target);
+	keyboards->n++;
+	keyboards->is_spread |=
+		pci == NULL || (keyboards->pci != NULL && strcmp(keyboards->pci, pci) != 0);
+	if (keyboards->input != NULL)
+		return;
+	keyboards->input = g_strdup(input);
+	keyboards->pci = g_steal_pointer(&pci);
+	keyboards->usb = usher_usb_path_last(target);
+}
+
 static void need_keyboard(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, "sys/class/input");
-	g_autofree char *only = NULL;
-	const char *input = NULL;
+	g_auto(Keyboards) keyboards = { 0 };
 	for (unsigned i = 0; names != NULL && i < names->len; i++) {
 		g_autofree char *path = g_strconcat("sys/class/input/", names->pdata[i], NULL);
 		g_autofree char *target = usher_tree_link(tree, path);
-		if (target == NULL || strstr(target, "/virtual/") != NULL ||
-			!is_keyboard(tree, names->pdata[i]))
-			continue;
-		g_autofree char *address = usher_pci_path_last(target);
-		if (address == NULL || (only != NULL && strcmp(only, address) != 0))
-			return;
-		input = names->pdata[i];
-		g_free(only);
-		only = g_steal_pointer(&address);
+		if (target != NULL && strstr(target, "/virtual/") == NULL &&
+			is_keyboard(tree, names->pdata[i]))
+			count_keyboard(&keyboards, names->pdata[i], target);
 	}
-	const char *proof[] = { "keyboard", input, NULL };
-	if (only != NULL && !has_console_line(tree))
-		add_need(inventory, only, "has the last keyboard, and no serial line is a console",
-			proof);
+	const char *proof[] = { "keyboard", keyboards.input, NULL };
+	bool is_usb =
+		keyboards.n == 1 && keyboards.usb != NULL && has_device(inventory, keyboards.usb);
+	if (keyboards.n > 0 && !keyboards.is_spread && !has_console_line(tree))
+		add_need(inventory, is_usb ? keyboards.usb : keyboards.pci,
+			"has the last keyboard, and no serial line is a console", proof);
+}
+
+/* A report descriptor that begins with the usage page of power devices (HID Usage Tables for Power
+ * Devices 1.1, 4). */
+static bool is_power_device(const UsherTree *tree, const char *name)
+{
+	g_autofree char *path =
+		g_strconcat("sys/bus/hid/devices/", name, "/report_descriptor", NULL);
+	g_autofree char *folder_path = g_path_get_dirname(path);
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, folder_path);
+	g_auto(UsherFd) fd = folder >= 0 ? usher_fd_open(folder, "report_descriptor",
+						   O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL)
+					 : -1;
+	uint8_t head[2];
+	size_t length;
+	return fd >= 0 && usher_fd_read(fd, head, sizeof head, &length, NULL) &&
+		length == sizeof head && head[0] == 0x05 && head[1] == 0x84;
+}
+
+static void need_power_supply(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, "sys/bus/hid/devices");
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path = g_strconcat("sys/bus/hid/devices/", names->pdata[i], NULL);
+		g_autofree char *target = usher_tree_link(tree, path);
+		g_autofree char *usb = target != NULL ? usher_usb_path_last(target) : NULL;
+		const char *proof[] = { "UPS", names->pdata[i], NULL };
+		if (usb != NULL && has_device(inventory, usb) &&
+			is_power_device(tree, names->pdata[i]))
+			add_need(inventory, usb, "watches the host's UPS", proof);
+	}
+}
+
+/* Memory of a device that firmware goes on using: vfio refuses its group (drivers/iommu/iommu.c,
+ * iommu_device_claim_dma_owner). */
+static void need_of_group(const UsherTree *tree, UsherInventory *inventory, const char *group)
+{
+	g_autofree char *path =
+		g_strconcat("sys/kernel/iommu_groups/", group, "/reserved_regions", NULL);
+	g_autofree char *text = usher_tree_read(tree, path);
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	uint32_t number;
+	for (unsigned i = 0; lines[i] != NULL; i++) {
+		if (!g_str_has_suffix(g_strstrip(lines[i]), " direct") ||
+			!usher_text_parse_u32(group, INT32_MAX, &number, NULL))
+			continue;
+		g_autofree char *name = g_strconcat("IOMMU group ", group, NULL);
+		const char *proof[] = { lines[i], name, NULL };
+		for (unsigned j = 0; j < inventory->devices->len; j++) {
+			const UsherDevice *device = inventory->devices->pdata[j];
+			if (device->iommu_group == number && !usher_device_is_bridge(device))
+				add_need(inventory, device->address,
+					"has memory that firmware goes on using", proof);
+		}
+		return;
+	}
+}
+
+static void need_firmware(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) groups = usher_tree_list(tree, "sys/kernel/iommu_groups");
+	for (unsigned i = 0; groups != NULL && i < groups->len; i++)
+		need_of_group(tree, inventory, groups->pdata[i]);
 }
 
 void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory)
 {
 	need_keyboard(tree, inventory);
 	need_tpm(tree, inventory);
+	need_power_supply(tree, inventory);
+	need_firmware(tree, inventory);
 	need_shared_folders(tree, inventory);
 }

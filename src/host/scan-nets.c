@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "host/pci-path.h"
+#include "host/usb-path.h"
 
 #define NETS "sys/class/net"
 
@@ -28,6 +29,22 @@ static void add_lower(UsherNet *net, const char *name)
 		g_ptr_array_add(net->lowers, g_strdup(name));
 }
 
+/* The address that it has now, where that is the one it came with (linux/netdevice.h,
+ * NET_ADDR_PERM): both are read without a lock. */
+static char *read_mac(const UsherTree *tree, const char *path)
+{
+	int64_t kind;
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+	if (folder < 0 || !usher_attr_read_int(folder, "addr_assign_type", &kind) || kind != 0)
+		return NULL;
+	char *address = usher_attr_read(folder, "address");
+	if (address != NULL && strlen(address) == strlen("00:00:00:00:00:00") &&
+		strspn(address, "0:") != strlen(address))
+		return address;
+	g_free(address);
+	return NULL;
+}
+
 static void read_net(const UsherTree *tree, const char *name, UsherInventory *inventory)
 {
 	static const char lower[] = "lower_";
@@ -38,6 +55,8 @@ static void read_net(const UsherTree *tree, const char *name, UsherInventory *in
 	UsherNet *net = g_new0(UsherNet, 1);
 	net->name = g_strdup(name);
 	net->pci = usher_pci_path_last(target);
+	net->usb = usher_usb_path_last(target);
+	net->mac = read_mac(tree, path);
 	net->is_virtual = strstr(target, "/virtual/") != NULL;
 	net->lowers = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(inventory->nets, net);

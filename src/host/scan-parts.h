@@ -5,6 +5,12 @@
 #include "host/tree.h"
 
 void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory);
+/* USB devices, hubs too. */
+void usher_scan_usb(const UsherTree *tree, UsherInventory *inventory);
+/* DRM nodes, slots and IOMMUs of the PCI functions. */
+void usher_scan_nodes(const UsherTree *tree, UsherInventory *inventory);
+/* What is left of the types that PCI functions offer, and what lives on them. */
+void usher_scan_mdevs(const UsherTree *tree, UsherInventory *inventory);
 /* Block devices, and what is mounted from them or swaps on them. */
 void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory);
 /* What fstab and crypttab say of them; after them. */

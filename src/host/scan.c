@@ -30,6 +30,9 @@ UsherInventory *usher_scan(const char *root, UsherHelper *helper, GError **error
 		return NULL;
 	UsherInventory *inventory = usher_inventory_new();
 	usher_scan_pci(tree, inventory);
+	usher_scan_nodes(tree, inventory);
+	usher_scan_mdevs(tree, inventory);
+	usher_scan_usb(tree, inventory);
 	usher_scan_blocks(tree, inventory);
 	usher_scan_claims(tree, inventory);
 	usher_scan_nets(tree, inventory);

@@ -240,7 +240,7 @@ static const GuardRow rows[] = {
 		"0000:01:00.4)" },
 	{ "card-reader", "dev 0000:02:00.0 080501\n", "0000:02:00.0", FREE, NOT_NEEDED },
 	{ "tpm", "dev 0000:02:00.0 108000\nneed 0000:02:00.0 is the host's TPM\n", "0000:02:00.0",
-		REFUSED, "0000:02:00.0 is the host's TPM" },
+		REFUSED, "0000:02:00.0 is the host's TPM (0000:02:00.0)" },
 	{ "audio", "dev 0000:00:1f.3 040300\n", "0000:00:1f.3", FREE, NOT_NEEDED },
 	/* what is not known */
 	{ "storage-unknown", "no-blocks\ndev 0000:04:00.0 010802 driver=nvme\n", "0000:04:00.0",
