@@ -304,6 +304,35 @@ static void mend_vpd_sum(GString *vpd)
 	}
 }
 
+/* Names that people and programs gave: of volumes, and of files that loop devices have. */
+static bool is_given_name(const char *path)
+{
+	static const char *const names[] = { "/dm/name", "/dm/uuid", "/loop/backing_file" };
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		if (g_str_has_suffix(path, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* "luks-0a1b2c3d-1111-4222-8333-444455556666" */
+static void learn_uuids(UsherScrub *scrub, const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t length = strlen(text), size = strlen(shape);
+	for (size_t i = 0; i + size <= length; i++) {
+		size_t j = 0;
+		while (j < size &&
+			(shape[j] == '-' ? text[i + j] == '-' : g_ascii_isxdigit(text[i + j])))
+			j++;
+		if (j < size)
+			continue;
+		g_autofree char *uuid = g_strndup(text + i, size);
+		usher_scrub_learn_secret(scrub, uuid);
+		i += size - 1;
+	}
+}
+
 void usher_scrub_learn(UsherScrub *scrub, const char *path, const char *content, size_t length)
 {
 	if (is_config(path)) {
@@ -319,6 +348,9 @@ void usher_scrub_learn(UsherScrub *scrub, const char *path, const char *content,
 		return;
 	}
 	g_autofree char *text = g_strndup(content, length);
+	if (is_given_name(path) || g_str_has_prefix(path, "etc/") ||
+		strstr(path, "/mountinfo") != NULL)
+		learn_uuids(scrub, text);
 	if (is_secret_file(path))
 		usher_scrub_learn_secret(scrub, g_strstrip(text));
 	else if (g_str_has_suffix(path, "/mountinfo") || g_str_has_prefix(path, "etc/") ||
@@ -461,8 +493,14 @@ static GString *scrub_binary(
 }
 
 /* An attribute is a secret as a whole, or holds none. */
-static GString *scrub_attribute(UsherScrub *scrub, const char *content, size_t length)
+static GString *scrub_attribute(
+	UsherScrub *scrub, const char *path, const char *content, size_t length)
 {
+	if (is_given_name(path)) {
+		GString *name = g_string_new_len(content, (gssize) length);
+		replace_all(scrub, name);
+		return name;
+	}
 	g_autofree char *text = g_strndup(content, length);
 	const char *pseudonym = g_hash_table_lookup(scrub->pseudonyms, g_strstrip(text));
 	if (pseudonym == NULL)
@@ -498,7 +536,7 @@ GString *usher_scrub_content(
 	if (is_config(path) || is_vpd(path))
 		return scrub_binary(scrub, path, content, length);
 	if (g_str_has_prefix(path, "sys/") || is_secret_file(path))
-		return scrub_attribute(scrub, content, length);
+		return scrub_attribute(scrub, path, content, length);
 	g_autofree char *text = g_strndup(content, length);
 	GString *shown = scrub_text(path, text);
 	if (shown != NULL)
