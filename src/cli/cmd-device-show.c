@@ -67,8 +67,24 @@ static void print_member(const UsherJson *device, const char *label, const char 
 		print_line(label, "%s", text);
 }
 
+static void print_usb(const UsherJson *device)
+{
+	g_autofree char *bus = or_unknown(text_of(device, "usb.bus"), "?");
+	g_autofree char *port = or_unknown(text_of(device, "usb.port"), "?");
+	g_autofree char *version = or_unknown(text_of(device, "usb.version"), "?");
+	g_autofree char *speed = or_unknown(text_of(device, "usb.speed_mbps"), "?");
+	g_autofree char *parent = or_unknown(text_of(device, "parent"), "?");
+	print_line("where", "bus %s, port %s, below %s", bus, port, parent);
+	print_line("USB", "version %s at %s Mbit/s", version, speed);
+	print_member(device, "on node", "node");
+}
+
 static void print_place(const UsherJson *device)
 {
+	if (usher_cli_member(device, "usb") != NULL) {
+		print_usb(device);
+		return;
+	}
 	g_autofree char *group = text_of(device, "iommu_group");
 	g_autofree char *numa = text_of(device, "numa_node");
 	g_autofree char *slot = text_of(device, "slot_label");
@@ -85,6 +101,7 @@ static void print_place(const UsherJson *device)
 	if (parent != NULL)
 		g_string_append_printf(place, ", below %s", parent);
 	print_line("where", "%s", place->str);
+	print_member(device, "IOMMU", "iommu_unit");
 	print_member(device, "on node", "node");
 }
 
@@ -92,6 +109,7 @@ static void print_drivers(const UsherJson *device, const Extras *extras)
 {
 	g_autofree char *driver = or_unknown(text_of(device, "driver"), "none");
 	print_line("driver", "%s", driver);
+	print_member(device, "interfaces", "usb.interface_drivers");
 	if (usher_json_get_bool(device, "driver_override_unknown", false))
 		print_line("override", "unknown");
 	else
@@ -140,6 +158,9 @@ static void print_addresses(const UsherJson *array, const char *label, const Ext
 
 static void print_relations(const UsherJson *device, const Extras *extras)
 {
+	print_member(device, "network", "nets");
+	print_member(device, "disks", "blocks");
+	print_member(device, "DRM", "drm");
 	print_addresses(usher_json_get(device, "companions"), "companions", extras);
 	print_member(device, "function of", "physical_function");
 	int64_t total = usher_json_get_int(device, "sriov_total", 0);

@@ -42,21 +42,13 @@ static bool read_wanted(UsherCli *cli, Wanted *wanted, GError **error)
 	return filter == NULL || wanted->filter != NULL;
 }
 
-/* USB class 09. */
-static bool is_hub(const UsherJson *device)
-{
-	const char *class_code = usher_json_get_string(device, "class");
-	return g_strcmp0(usher_json_get_string(device, "kind"), "usb") == 0 && class_code != NULL &&
-		g_str_has_prefix(class_code, "09");
-}
-
 static bool is_wanted(const Wanted *wanted, const UsherJson *device, bool *out_is, GError **error)
 {
 	const char *type = usher_json_get_string(device, "type");
 	*out_is = (wanted->types == NULL ||
 			  (type != NULL &&
 				  g_strv_contains((const char *const *) wanted->types, type))) &&
-		(wanted->with_hubs || !is_hub(device)) &&
+		(wanted->with_hubs || !usher_json_get_bool(device, "hub", false)) &&
 		(!wanted->only_free || usher_cli_device_is_free(device));
 	if (!*out_is || wanted->filter == NULL)
 		return true;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cli/device-columns.h"
 #include "cli/devices.h"
 
 #define NAMES_MS 300U
@@ -169,8 +170,42 @@ static void offer_collection(UsherCli *cli, const Typed *typed, const char *coll
 		offer_names(cli, typed, collection);
 }
 
+/* Of a list in one word, "display,net": the last one is being typed. */
+static void offer_listed(const Typed *typed, const char *word)
+{
+	const char *comma = strrchr(typed->word, ',');
+	int length = comma != NULL ? (int) (comma - typed->word) + 1 : 0;
+	g_autofree char *whole = g_strdup_printf("%.*s%s", length, typed->word, word);
+	offer(typed, whole);
+}
+
+static void offer_columns(const Typed *typed)
+{
+	const char *prefix =
+		strcmp(typed->flag->name, "sort") == 0 && typed->word[0] == '-' ? "-" : "";
+	for (const UsherColumn *column = usher_device_columns; column->header != NULL; column++) {
+		g_autofree char *name = g_ascii_strdown(column->header, -1);
+		g_autofree char *word = g_strconcat(prefix, name, NULL);
+		offer_listed(typed, word);
+	}
+}
+
+/* Flags that devices alone have. */
+static void offer_device_values(const Typed *typed)
+{
+	const char *name = typed->flag->name;
+	bool is_list = typed->command != NULL && strcmp(typed->command->noun, "device") == 0 &&
+		g_strcmp0(typed->command->verb, "list") == 0;
+	for (size_t i = 0;
+		is_list && strcmp(name, "type") == 0 && usher_device_type_names[i] != NULL; i++)
+		offer_listed(typed, usher_device_type_names[i]);
+	if (is_list && (strcmp(name, "columns") == 0 || strcmp(name, "sort") == 0))
+		offer_columns(typed);
+}
+
 static void offer_values(UsherCli *cli, const Typed *typed)
 {
+	offer_device_values(typed);
 	for (size_t i = 0; typed->flag->choices != NULL && typed->flag->choices[i] != NULL; i++)
 		offer(typed, typed->flag->choices[i]);
 	if (strcmp(typed->flag->name, "group") == 0)

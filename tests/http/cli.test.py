@@ -2,16 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CLI against a real usherd, and without one."""
 import csv
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
 from bed import BUILD, Agent, Bed, until
+
+
+def read_terminal(leader):
+    """All of it: a terminal whose other end is closed fails to be read."""
+    text = b""
+    try:
+        while more := os.read(leader, 4096):
+            text += more
+    except OSError:
+        pass
+    os.close(leader)
+    return text
 
 
 def environment(**more):
@@ -67,6 +82,29 @@ class Alone(Bed):
             self.run_usher("device", "list", *words, status=status)
         self.assertIn("note: /sys/bus/pci/devices could not be read",
                       self.run_usher("device", "list", "--verbose", "--root", self.dir).stderr)
+
+    def test_device_list_fits(self):
+        leader, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+        root = f"{self.dir}/machine"
+        place = "sys/devices/pci0000:00/0000:00:02.0"
+        os.makedirs(f"{root}/{place}")
+        os.makedirs(f"{root}/sys/bus/pci/devices")
+        os.symlink(f"../../../../{place}", f"{root}/sys/bus/pci/devices/0000:00:02.0")
+        for name, text in (("vendor", "0x8086"), ("device", "0x1904"), ("class", "0x060000")):
+            with open(f"{root}/{place}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        done = subprocess.Popen([f"{BUILD}/usher", "device", "list", "--root", root], stdout=terminal,
+                                stdin=subprocess.DEVNULL, env=environment(LC_ALL="C.UTF-8"))
+        os.close(terminal)
+        shown = read_terminal(leader).decode()
+        self.assertEqual(done.wait(30), 0)
+        whole = self.run_usher("device", "list", "--root", root, "-o", "wide").stdout
+        self.assertIn("0000:00:02.0", shown)
+        for line in shown.splitlines():
+            self.assertLessEqual(len(line), 70)
+        name = json.loads(self.run_usher("device", "list", "--root", root, "--json").stdout)[0]["device"]
+        self.assertIn(name, whole)
 
     def test_device_looks(self):
         devices = json.loads(self.run_usher("device", "list", "--json", USHER_SERVER=self.socket).stdout)
@@ -180,6 +218,11 @@ class Alone(Bed):
         self.assertNotIn("--watch", complete("vm", "stop", "x", "--"))
         self.assertEqual(complete("group", "create", "--type", "s"), ["sriov-nic"])
         self.assertEqual(complete("-o", "w"), ["wide"])
+        self.assertEqual(complete("device", "list", "--type", "st"), ["storage"])
+        self.assertEqual(complete("device", "list", "--type", "usb,ne"), ["usb,network"])
+        self.assertEqual(complete("device", "list", "--columns", "address,io"), ["address,iommu"])
+        self.assertEqual(complete("device", "list", "--sort", "-dr"), ["-driver"])
+        self.assertEqual(complete("device", "list", "--group-by", "i"), ["iommu"])
         self.assertEqual(complete("vm", "start", ""), [])
         for shell in ("bash", "zsh", "fish"):
             self.assertIn("__complete", self.run_usher("completion", shell).stdout)
