@@ -359,6 +359,18 @@ UsherGuard *usher_guard_new(const UsherInventory *inventory)
 	return guard;
 }
 
+UsherGuard *usher_guard_again(const UsherGuard *guard, const UsherInventory *inventory)
+{
+	UsherGuard *again = g_new0(UsherGuard, 1);
+	again->inventory = inventory;
+	again->blocks = g_hash_table_ref(guard->blocks);
+	again->nets = g_hash_table_ref(guard->nets);
+	again->held = g_hash_table_ref(guard->held);
+	again->reasons = g_hash_table_ref(guard->reasons);
+	again->lost = guard->lost;
+	return again;
+}
+
 void usher_guard_free(UsherGuard *guard)
 {
 	if (guard == NULL)

@@ -14,8 +14,9 @@ UsherGuardResult *usher_guard_judge(const UsherInventory *inventory, const Usher
 char *usher_guard_explain(const UsherGuardResult *result);
 
 /* The same for many devices: what the host needs is worked out once. Borrows the inventory. */
-typedef struct UsherGuard UsherGuard;
 UsherGuard *usher_guard_new(const UsherInventory *inventory);
+/* What guard found out, for an inventory with the same block and network devices, routes and needs. */
+UsherGuard *usher_guard_again(const UsherGuard *guard, const UsherInventory *inventory);
 void usher_guard_free(UsherGuard *guard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherGuard, usher_guard_free)
 /* near: what usher_inventory_near says of the device. */

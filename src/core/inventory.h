@@ -47,8 +47,11 @@ typedef struct UsherRoute {
 	char *peer; /* of such a use: the other's address */
 } UsherRoute;
 
+typedef struct UsherGuard UsherGuard;
+
 typedef struct UsherInventory {
 	GPtrArray *devices; /* of UsherDevice, sorted by address */
+	UsherGuard *guard;  /* what the host needs, worked out; of a finished one */
 	GArray *by_group;   /* of unsigned: indexes of devices in an IOMMU group, by group */
 	GPtrArray *blocks;  /* of UsherBlock, sorted by name */
 	GPtrArray *mounts;
@@ -77,6 +80,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherInventory, usher_inventory_unref)
 
 /* Sorts, and derives companions, virtual functions and guard results from what was read. */
 void usher_inventory_finish(UsherInventory *inventory);
+/* The same for one that has nothing yet but those functions of last that were read again, by
+ * address in read; those that are in read and not in it have gone. All else is as in last, and
+ * shared with it: what was read, and what was derived of devices that are not near a changed one. */
+void usher_inventory_finish_again(
+	UsherInventory *inventory, const UsherInventory *last, GHashTable *read);
 /* All that may be tied to the device, in a finished inventory: of its slot, of its IOMMU group, and
  * its virtual functions; itself among them. Sorted by address, borrowed. What is in it is not yet
  * tied: core/unit says. */

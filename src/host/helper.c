@@ -260,18 +260,42 @@ static char *read_lines(const char *output, GHashTable *overrides)
 	return NULL;
 }
 
-/* "read-overrides", and the devices whose lock somebody has. */
-static GPtrArray *reading_args(UsherHelper *helper)
+/* The devices whose lock somebody has. */
+static GPtrArray *list_stuck(UsherHelper *helper)
 {
-	GPtrArray *args = g_ptr_array_new_with_free_func(g_free);
-	g_ptr_array_add(args, g_strdup("read-overrides"));
+	GPtrArray *addresses = g_ptr_array_new_with_free_func(g_free);
 	g_mutex_lock(&helper->lock);
 	for (unsigned i = 0; i < helper->stuck->len; i++) {
 		const Stuck *stuck = helper->stuck->pdata[i];
 		if (stuck->address != NULL && !usher_child_is_ended(stuck->pidfd))
-			g_ptr_array_add(args, g_strdup(stuck->address));
+			g_ptr_array_add(addresses, g_strdup(stuck->address));
 	}
 	g_mutex_unlock(&helper->lock);
+	return addresses;
+}
+
+static bool has_text(const GPtrArray *texts, const char *text)
+{
+	return g_ptr_array_find_with_equal_func(
+		(GPtrArray *) (uintptr_t) texts, text, g_str_equal, NULL);
+}
+
+/* "read-overrides" and what to leave out, or "read-overrides-of" and what to read. */
+static GPtrArray *reading_args(GHashTable *only, const GPtrArray *skipped, GHashTable *done)
+{
+	GPtrArray *args = g_ptr_array_new();
+	static char of_all[] = "read-overrides", of_some[] = "read-overrides-of";
+	g_ptr_array_add(args, only != NULL ? of_some : of_all);
+	for (unsigned i = 0; only == NULL && i < skipped->len; i++)
+		g_ptr_array_add(args, skipped->pdata[i]);
+	GHashTableIter iter;
+	void *address;
+	if (only != NULL)
+		g_hash_table_iter_init(&iter, only);
+	while (only != NULL && g_hash_table_iter_next(&iter, &address, NULL)) {
+		if (!has_text(skipped, address) && !g_hash_table_contains(done, address))
+			g_ptr_array_add(args, address);
+	}
 	return args;
 }
 
@@ -296,22 +320,27 @@ static char *read_once(
 	return g_steal_pointer(&hung);
 }
 
-GHashTable *usher_helper_read_overrides(UsherHelper *helper, int64_t timeout_us, GPtrArray *notes)
+GHashTable *usher_helper_read_overrides(
+	UsherHelper *helper, GHashTable *only, int64_t timeout_us, GPtrArray *notes)
 {
 	GHashTable *overrides = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_autoptr(GPtrArray) args = reading_args(helper);
-	char *hung = NULL;
+	g_autoptr(GPtrArray) skipped = list_stuck(helper);
 	for (unsigned i = 0; i < READ_ATTEMPTS; i++) {
-		hung = read_once(helper, args, timeout_us, overrides);
+		g_autoptr(GPtrArray) args = reading_args(only, skipped, overrides);
+		char *hung = only != NULL && args->len == 1
+			? NULL
+			: read_once(helper, args, timeout_us, overrides);
 		if (hung == NULL)
 			break;
-		g_ptr_array_add(args, hung); /* the next reading leaves it out */
+		g_ptr_array_add(skipped, hung); /* the next reading leaves it out */
 	}
-	for (unsigned i = 1; i < args->len; i++)
-		g_ptr_array_add(notes,
-			g_strdup_printf("driver_override of %s did not answer",
-				(const char *) args->pdata[i]));
-	if (g_hash_table_size(overrides) == 0)
+	for (unsigned i = 0; i < skipped->len; i++) {
+		if (only == NULL || g_hash_table_contains(only, skipped->pdata[i]))
+			g_ptr_array_add(notes,
+				g_strdup_printf("driver_override of %s did not answer",
+					(const char *) skipped->pdata[i]));
+	}
+	if (only == NULL && g_hash_table_size(overrides) == 0)
 		g_ptr_array_add(notes,
 			g_strdup_printf(
 				"driver_override was not read: %s gave nothing", helper->path));

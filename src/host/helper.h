@@ -25,9 +25,10 @@ char *usher_helper_find(void);
  * to, NULL: none. UNAVAILABLE: did not come back, or an earlier write to the device has not yet. */
 bool usher_helper_run(UsherHelper *helper, const char *address, const char *const *args,
 	int64_t timeout_us, GError **error);
-/* driver_override of all devices: address → text, "" where there is none; devices that did not
+/* driver_override of all devices, or of those in only (a set of addresses): address → text, "" where there is none; devices that did not
  * answer are missing, each with a sentence in notes. */
-GHashTable *usher_helper_read_overrides(UsherHelper *helper, int64_t timeout_us, GPtrArray *notes);
+GHashTable *usher_helper_read_overrides(
+	UsherHelper *helper, GHashTable *only, int64_t timeout_us, GPtrArray *notes);
 
 /* A write to the device has not come back. */
 bool usher_helper_is_out(UsherHelper *helper, const char *address);

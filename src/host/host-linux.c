@@ -9,12 +9,26 @@
 #include "host/tree.h"
 #include "host/uevents.h"
 
+/* Mounts, routes and driver_override change without an event. */
+#define LAST_MAX_US (60 * G_USEC_PER_SEC)
+
+/* What was seen last, and what has changed since. */
+typedef struct Memory {
+	GMutex looking;       /* one look at a time: a later one knows what an earlier one saw */
+	UsherInventory *last; /* NULL: nothing */
+	int64_t read_us;      /* when all of it was read */
+	GMutex lock;          /* of what follows */
+	GHashTable *dirty;    /* addresses */
+	bool is_all_dirty;
+} Memory;
+
 typedef struct UsherHostLinux {
 	UsherHost base;
 	char *root;
 	bool is_live;
 	UsherHelper *helper; /* NULL: look only */
 	UsherUevents *uevents;
+	Memory memory;
 	char *boot_id, *machine_id;
 	UsherHostChanged func;
 	void *data;
@@ -25,10 +39,65 @@ static UsherHostLinux *linux_of(UsherHost *host)
 	return (UsherHostLinux *) (void *) host;
 }
 
-static UsherInventory *look(UsherHost *host, GError **error)
+static GHashTable *new_set(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+/* address NULL: something else than a PCI function, or nobody knows what. */
+static void note_change(Memory *memory, const char *address)
+{
+	g_mutex_lock(&memory->lock);
+	if (address == NULL)
+		memory->is_all_dirty = true;
+	else
+		g_hash_table_add(memory->dirty, g_strdup(address));
+	g_mutex_unlock(&memory->lock);
+}
+
+/* Before anything is read: what changes from now on is for the next look. NULL: all. */
+static GHashTable *take_changes(Memory *memory)
+{
+	g_autoptr(GHashTable) empty = new_set();
+	g_mutex_lock(&memory->lock);
+	bool is_all = memory->is_all_dirty;
+	memory->is_all_dirty = false;
+	g_autoptr(GHashTable) dirty = g_steal_pointer(&memory->dirty);
+	memory->dirty = g_steal_pointer(&empty);
+	g_mutex_unlock(&memory->lock);
+	return is_all ? NULL : g_steal_pointer(&dirty);
+}
+
+/* Without the kernel's events nothing is known of what changed. */
+static UsherInventory *look_again(UsherHostLinux *self, GHashTable *dirty, GError **error)
+{
+	Memory *memory = &self->memory;
+	bool is_known = self->uevents != NULL && memory->last != NULL && dirty != NULL &&
+		g_get_monotonic_time() - memory->read_us < LAST_MAX_US;
+	if (!is_known)
+		return NULL;
+	if (g_hash_table_size(dirty) == 0)
+		return usher_inventory_ref(memory->last);
+	return usher_scan_again(self->root, self->helper, memory->last, dirty, error);
+}
+
+static UsherInventory *look(UsherHost *host, UsherLookKind kind, GError **error)
 {
 	UsherHostLinux *self = linux_of(host);
-	return usher_scan(self->root, self->helper, error);
+	Memory *memory = &self->memory;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&memory->looking);
+	g_autoptr(GHashTable) dirty = take_changes(memory);
+	int64_t now = g_get_monotonic_time();
+	UsherInventory *seen = kind == USHER_LOOK_CHANGES ? look_again(self, dirty, NULL) : NULL;
+	if (seen == NULL) {
+		seen = usher_scan(self->root, self->helper, error);
+		memory->read_us = now;
+	}
+	if (seen == NULL)
+		note_change(memory, NULL);
+	g_clear_pointer(&memory->last, usher_inventory_unref);
+	memory->last = seen != NULL ? usher_inventory_ref(seen) : NULL;
+	return seen;
 }
 
 /* The helper's words for each host step; a step without a device is not written to one. */
@@ -54,7 +123,10 @@ static bool apply(UsherHost *host, const UsherStep *step, int64_t timeout_us, GE
 		return usher_helper_run(self->helper, NULL, of_module, timeout_us, error);
 	g_assert(step->address != NULL && step->identity != NULL);
 	g_assert(step->driver != NULL || step->kind == USHER_STEP_SET_OVERRIDE);
-	return usher_helper_run(self->helper, step->address, of_device, timeout_us, error);
+	/* Not all that is written makes an event, and none is here before this returns. */
+	bool is_done = usher_helper_run(self->helper, step->address, of_device, timeout_us, error);
+	note_change(&self->memory, step->address);
+	return is_done;
 }
 
 static bool in_flight(UsherHost *host, const char *address)
@@ -79,6 +151,20 @@ static void on_changed(void *data)
 	self->func(self->data);
 }
 
+/* A write that was out has come back, one knows not how. */
+static void on_back(void *data)
+{
+	UsherHostLinux *self = data;
+	note_change(&self->memory, NULL);
+	self->func(self->data);
+}
+
+static void on_event(const char *address, void *data)
+{
+	UsherHostLinux *self = data;
+	note_change(&self->memory, address);
+}
+
 /* Without the kernel's events whoever watches still looks by the clock. */
 static void watch(UsherHost *host, UsherHostChanged func, void *data)
 {
@@ -88,9 +174,13 @@ static void watch(UsherHost *host, UsherHostChanged func, void *data)
 	g_clear_pointer(&self->uevents, usher_uevents_free);
 	if (!self->is_live)
 		return;
-	self->uevents = usher_uevents_new(on_changed, self, NULL);
+	note_change(&self->memory, NULL);
+	if (func != NULL)
+		self->uevents = usher_uevents_new(on_changed, self, NULL);
+	if (self->uevents != NULL)
+		usher_uevents_tell_each(self->uevents, on_event);
 	if (self->helper != NULL)
-		usher_helper_watch(self->helper, on_changed, self);
+		usher_helper_watch(self->helper, func != NULL ? on_back : NULL, self);
 }
 
 static void free_host(UsherHost *host)
@@ -98,6 +188,10 @@ static void free_host(UsherHost *host)
 	UsherHostLinux *self = linux_of(host);
 	usher_uevents_free(self->uevents);
 	usher_helper_free(self->helper);
+	g_clear_pointer(&self->memory.last, usher_inventory_unref);
+	g_hash_table_unref(self->memory.dirty);
+	g_mutex_clear(&self->memory.looking);
+	g_mutex_clear(&self->memory.lock);
 	g_free(self->boot_id);
 	g_free(self->machine_id);
 	g_free(self->root);
@@ -123,6 +217,10 @@ UsherHost *usher_host_linux_new(const char *root, const char *helper, GError **e
 	UsherHostLinux *self = g_new0(UsherHostLinux, 1);
 	self->base.ops = &ops;
 	self->root = g_strdup(root);
+	g_mutex_init(&self->memory.looking);
+	g_mutex_init(&self->memory.lock);
+	self->memory.dirty = new_set();
+	self->memory.is_all_dirty = true;
 	self->is_live = usher_tree_is_live(tree);
 	self->boot_id = usher_machine_boot_id(tree);
 	self->machine_id = usher_machine_id(tree);

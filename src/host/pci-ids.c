@@ -88,12 +88,12 @@ static char *print_serial(const uint8_t *serial)
 		serial[5], serial[4], serial[3], serial[2], serial[1], serial[0]);
 }
 
-char *usher_pci_serial_find(UsherPciRead read, void *data)
+char *usher_pci_serial_find(UsherPciRead fetch, void *data)
 {
 	unsigned offset = EXTENDED_FIRST;
 	for (unsigned i = 0; i < EXTENDED_MAX && offset >= EXTENDED_FIRST; i++) {
 		uint8_t bytes[12]; /* of a serial number: header and eight bytes */
-		size_t length = read(data, offset, bytes, sizeof bytes);
+		size_t length = fetch(data, offset, bytes, sizeof bytes);
 		if (length < 4)
 			return NULL;
 		uint32_t head = get_u32(bytes);

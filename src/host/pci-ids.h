@@ -33,4 +33,4 @@ bool usher_pci_header_parse(const uint8_t *header, size_t length, UsherPciIds *o
 bool usher_pci_modalias_parse(const char *text, UsherPciIds *out_ids);
 /* Reads at an offset of configuration space; gives how many bytes are there, 0: none. */
 typedef size_t (*UsherPciRead)(void *data, unsigned offset, uint8_t *bytes, size_t size);
-char *usher_pci_serial_find(UsherPciRead read, void *data);
+char *usher_pci_serial_find(UsherPciRead fetch, void *data);

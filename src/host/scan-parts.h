@@ -5,6 +5,9 @@
 #include "host/tree.h"
 
 void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory);
+/* Those alone that are at these addresses. */
+void usher_scan_pci_at(
+	const UsherTree *tree, const GPtrArray *addresses, UsherInventory *inventory);
 /* USB devices, hubs too. */
 void usher_scan_usb(const UsherTree *tree, UsherInventory *inventory);
 /* DRM nodes, slots and IOMMUs of the PCI functions. */

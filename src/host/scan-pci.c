@@ -223,20 +223,27 @@ static bool has_iommu(const UsherTree *tree, const UsherInventory *inventory)
 	return false;
 }
 
-void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
+void usher_scan_pci_at(const UsherTree *tree, const GPtrArray *addresses, UsherInventory *inventory)
 {
-	g_autoptr(GPtrArray) addresses = usher_tree_list(tree, DEVICES);
 	g_autoptr(UsherNames) names = usher_names_open();
 	g_auto(Reader) reader = { tree, names, usher_tree_open_folder(tree, DEVICES), -1, NULL };
 	inventory->boot_display_known = true;
-	if (addresses == NULL)
-		g_ptr_array_add(inventory->notes, g_strdup("/" DEVICES " could not be read"));
-	for (unsigned i = 0; addresses != NULL && i < addresses->len; i++) {
+	for (unsigned i = 0; i < addresses->len; i++) {
 		UsherDevice *device = is_address(addresses->pdata[i])
 			? read_device(&reader, addresses->pdata[i], inventory)
 			: NULL;
 		if (device != NULL)
 			g_ptr_array_add(inventory->devices, device);
 	}
+}
+
+void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) addresses = usher_tree_list(tree, DEVICES);
+	if (addresses == NULL) {
+		g_ptr_array_add(inventory->notes, g_strdup("/" DEVICES " could not be read"));
+		addresses = g_ptr_array_new();
+	}
+	usher_scan_pci_at(tree, addresses, inventory);
 	inventory->has_iommu = has_iommu(tree, inventory);
 }

@@ -12,3 +12,8 @@
  * NULL, then driver_override of this machine stays unknown. An error only when root is no folder:
  * what cannot be read is a note. */
 UsherInventory *usher_scan(const char *root, UsherHelper *helper, GError **error);
+/* The same where all is known to be as in last but functions at these addresses (a set of texts),
+ * their drivers and what hangs on them in sysfs: those are read, and what follows from them. What
+ * else changed meanwhile is not seen. Reads all where that is simpler. */
+UsherInventory *usher_scan_again(const char *root, UsherHelper *helper, const UsherInventory *last,
+	GHashTable *addresses, GError **error);

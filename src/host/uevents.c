@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/uevents.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <libudev.h>
 
 #include "base/error.h"
+#include "host/pci-path.h"
 
-#define BURST_MS 100
+#define BURST_MS  100
+#define BATCH_MAX 64 /* then others of the loop have their turn */
+/* Of the socket: a thousand functions that come or go make some thousand events. */
+#define BUFFER_SIZE (8 * 1024 * 1024)
 
 struct UsherUevents {
 	struct udev *udev;
 	struct udev_monitor *monitor;
 	GSource *source;
-	GSource *timer; /* NULL: no burst is being awaited */
+	GSource *timer;       /* NULL: no burst is being awaited */
+	UsherUeventFunc each; /* NULL: nobody asked */
 	UsherUeventsFunc func;
 	void *data;
 };
@@ -34,15 +40,34 @@ static void begin_burst(UsherUevents *uevents)
 	g_source_attach(uevents->timer, NULL);
 }
 
-/* An event too many (ENOBUFS) is one as well: it says to look again. */
+/* A mediated device changes what is left on its parent. */
+static void tell(UsherUevents *uevents, struct udev_device *device)
+{
+	const char *subsystem = udev_device_get_subsystem(device);
+	const char *path = udev_device_get_devpath(device);
+	bool is_function = g_strcmp0(subsystem, "pci") == 0 || g_strcmp0(subsystem, "mdev") == 0;
+	g_autofree char *address = is_function && path != NULL ? usher_pci_path_last(path) : NULL;
+	if (uevents->each != NULL)
+		uevents->each(address, uevents->data);
+}
+
+/* All that wait. Events too many (ENOBUFS) may have been anything. */
 static gboolean on_event(int fd, GIOCondition condition, void *data)
 {
 	(void) fd;
 	(void) condition;
 	UsherUevents *uevents = data;
-	struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
-	if (device != NULL)
+	for (unsigned i = 0; i < BATCH_MAX; i++) {
+		errno = 0;
+		struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
+		if (device == NULL) {
+			if (errno != EAGAIN && uevents->each != NULL)
+				uevents->each(NULL, uevents->data);
+			break;
+		}
+		tell(uevents, device);
 		(void) udev_device_unref(device);
+	}
 	begin_burst(uevents);
 	return G_SOURCE_CONTINUE;
 }
@@ -62,6 +87,8 @@ static bool open_monitor(UsherUevents *uevents)
 			    uevents->monitor, subsystems[i], NULL) < 0)
 			return false;
 	}
+	/* Without the right to, it stays as it is. */
+	(void) udev_monitor_set_receive_buffer_size(uevents->monitor, BUFFER_SIZE);
 	return udev_monitor_enable_receiving(uevents->monitor) >= 0;
 }
 
@@ -78,6 +105,11 @@ UsherUevents *usher_uevents_new(UsherUeventsFunc func, void *data, GError **erro
 	g_source_set_callback(uevents->source, G_SOURCE_FUNC(on_event), uevents, NULL);
 	g_source_attach(uevents->source, NULL);
 	return g_steal_pointer(&uevents);
+}
+
+void usher_uevents_tell_each(UsherUevents *uevents, UsherUeventFunc each)
+{
+	uevents->each = each;
 }
 
 static void drop_source(GSource *source)

@@ -38,7 +38,7 @@ static void look_at_host(void *data)
 {
 	UsherLook *look = data;
 	UsherHost *host = look->ports.host;
-	look->seen = host->ops->look(host, &look->host_error);
+	look->seen = host->ops->look(host, USHER_LOOK_CHANGES, &look->host_error);
 }
 
 static void begin(UsherNode *node);

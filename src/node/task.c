@@ -475,7 +475,7 @@ static void decide(UsherTask *task)
 static bool guard_allows(const UsherJob *job, GError **error)
 {
 	UsherHost *host = job->ports.host;
-	g_autoptr(UsherInventory) seen = host->ops->look(host, error);
+	g_autoptr(UsherInventory) seen = host->ops->look(host, USHER_LOOK_AFRESH, error);
 	if (seen == NULL)
 		return false;
 	const UsherDevice *device = usher_inventory_find_text(seen, job->step->address);

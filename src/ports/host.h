@@ -11,10 +11,18 @@ typedef struct UsherHost UsherHost;
 /* Something about devices changed: look again. Main thread. */
 typedef void (*UsherHostChanged)(void *data);
 
+typedef enum {
+	/* Everything, read at this moment: the ground for taking a device from the host. */
+	USHER_LOOK_AFRESH,
+	/* What is known to have changed is read again; what changes without a sign, as mounts and
+	 * routes, may be a minute old. */
+	USHER_LOOK_CHANGES,
+} UsherLookKind;
+
 typedef struct UsherHostOps {
 	const char *name;
-	/* Everything, read at this moment. Given to the caller. */
-	UsherInventory *(*look)(UsherHost *host, GError **error);
+	/* Given to the caller. */
+	UsherInventory *(*look)(UsherHost *host, UsherLookKind kind, GError **error);
 	/* Takes one host step of the table and verifies it by reading back; steps already true succeed.
 	 * The device's identity is checked through the opened directory before the write. UNAVAILABLE
 	 * after timeout_us: the write may still be on its way, see in_flight. NOT_FOUND: no such

@@ -23,6 +23,7 @@ const UsherCommand usher_commands[] = {
 	{ "bind", 3, false, false, "ADDRESS IDENTITY DRIVER", usher_device_bind },
 	{ "load-module", 1, false, false, "NAME", usher_module_load },
 	{ "read-overrides", 0, true, true, "[ADDRESS-TO-SKIP…]", usher_overrides_read },
+	{ "read-overrides-of", 1, true, true, "ADDRESS…", usher_overrides_read_of },
 	{ NULL },
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "core/pci-addr.h"
 
 static bool is_among(const char *address, int argc, char **argv)
 {
@@ -33,6 +34,16 @@ static bool read_one(const UsherTree *tree, const char *address, GError **error)
 	g_autofree char *text = usher_attr_read(folder, "driver_override");
 	g_autofree char *end = g_strconcat(text != NULL ? text : "", "\n", NULL);
 	return say(end, error);
+}
+
+bool usher_overrides_read_of(const UsherTree *tree, int argc, char **argv, GError **error)
+{
+	for (int i = 0; i < argc; i++) {
+		UsherPciAddr addr;
+		if (!usher_pci_addr_parse(argv[i], &addr, error) || !read_one(tree, argv[i], error))
+			return false;
+	}
+	return true;
 }
 
 bool usher_overrides_read(const UsherTree *tree, int argc, char **argv, GError **error)

@@ -336,7 +336,7 @@ static char *act(HostBed *bed, const Row *row)
 static char *print_device(HostBed *bed, const char *address)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(UsherInventory) seen = bed->host->ops->look(bed->host, &error);
+	g_autoptr(UsherInventory) seen = bed->host->ops->look(bed->host, USHER_LOOK_AFRESH, &error);
 	g_assert_no_error(error);
 	const UsherDevice *device = usher_inventory_find_text(seen, address);
 	bool is_out = bed->host->ops->in_flight(bed->host, address);

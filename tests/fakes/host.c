@@ -542,8 +542,9 @@ static void add_root(const FakeHost *fake, UsherInventory *inventory)
 	g_ptr_array_add(inventory->mounts, mount);
 }
 
-static UsherInventory *fake_look(UsherHost *host, GError **error)
+static UsherInventory *fake_look(UsherHost *host, UsherLookKind kind, GError **error)
 {
+	(void) kind;
 	FakeHost *fake = (FakeHost *) host;
 	g_autoptr(GError) fault = NULL;
 	FakeCall call = fake_faults_call(fake->faults, FAKE_NODE, "host.look", &fault);

@@ -275,7 +275,7 @@ static void test_no_program(void)
 	g_assert_false(usher_helper_run(helper, AT, args, SECONDS(1), &error));
 	g_assert_error(error, USHER_ERROR, USHER_ERROR_INTERNAL);
 	g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GHashTable) overrides = usher_helper_read_overrides(helper, SECONDS(1), notes);
+	g_autoptr(GHashTable) overrides = usher_helper_read_overrides(helper, NULL, SECONDS(1), notes);
 	g_assert_cmpuint(g_hash_table_size(overrides), ==, 0);
 	g_assert_cmpuint(notes->len, ==, 1);
 }
@@ -295,7 +295,7 @@ static void test_hung_reading(void)
 	g_autoptr(UsherHelper) helper = usher_helper_new(script);
 	g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GHashTable) overrides =
-		usher_helper_read_overrides(helper, SECONDS(2) / 10, notes);
+		usher_helper_read_overrides(helper, NULL, SECONDS(2) / 10, notes);
 	g_assert_cmpstr(g_hash_table_lookup(overrides, "0000:01:00.0"), ==, "vfio-pci");
 	g_assert_cmpstr(g_hash_table_lookup(overrides, "0000:04:00.0"), ==, "");
 	g_assert_cmpuint(g_hash_table_size(overrides), ==, 2);
@@ -308,7 +308,7 @@ static void test_host(void)
 	g_autoptr(GError) error = NULL;
 	UsherHost *host = usher_host_linux_new("/", USHER_HELPER, &error);
 	g_assert_no_error(error);
-	g_autoptr(UsherInventory) inventory = host->ops->look(host, &error);
+	g_autoptr(UsherInventory) inventory = host->ops->look(host, USHER_LOOK_AFRESH, &error);
 	g_assert_no_error(error);
 	g_assert_nonnull(inventory);
 	g_assert_cmpuint(strlen(host->ops->boot_id(host)), ==, 36);
@@ -330,7 +330,7 @@ static void test_recorded_host(void)
 	g_autoptr(GError) error = NULL;
 	UsherHost *host = usher_host_linux_new(tree.root, USHER_HELPER, &error);
 	g_assert_no_error(error);
-	g_autoptr(UsherInventory) inventory = host->ops->look(host, &error);
+	g_autoptr(UsherInventory) inventory = host->ops->look(host, USHER_LOOK_AFRESH, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(inventory->devices->len, ==, 1);
 	UsherStep step = { .kind = USHER_STEP_SET_OVERRIDE,
