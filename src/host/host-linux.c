@@ -81,11 +81,9 @@ static UsherInventory *look_again(UsherHostLinux *self, GHashTable *dirty, GErro
 	return usher_scan_again(self->root, self->helper, memory->last, dirty, error);
 }
 
-static UsherInventory *look(UsherHost *host, UsherLookKind kind, GError **error)
+static UsherInventory *look_alone(UsherHostLinux *self, UsherLookKind kind, GError **error)
 {
-	UsherHostLinux *self = linux_of(host);
 	Memory *memory = &self->memory;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&memory->looking);
 	g_autoptr(GHashTable) dirty = take_changes(memory);
 	int64_t now = g_get_monotonic_time();
 	UsherInventory *seen = kind == USHER_LOOK_CHANGES ? look_again(self, dirty, NULL) : NULL;
@@ -97,6 +95,15 @@ static UsherInventory *look(UsherHost *host, UsherLookKind kind, GError **error)
 		note_change(memory, NULL);
 	g_clear_pointer(&memory->last, usher_inventory_unref);
 	memory->last = seen != NULL ? usher_inventory_ref(seen) : NULL;
+	return seen;
+}
+
+static UsherInventory *look(UsherHost *host, UsherLookKind kind, GError **error)
+{
+	UsherHostLinux *self = linux_of(host);
+	g_mutex_lock(&self->memory.looking);
+	UsherInventory *seen = look_alone(self, kind, error);
+	g_mutex_unlock(&self->memory.looking);
 	return seen;
 }
 
