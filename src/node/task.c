@@ -370,21 +370,30 @@ static void wake(void *data)
 	usher_node_exchange(node);
 }
 
+/* When something ends that is waited for, by the wall clock; INT64_MAX: nothing does. */
+static int64_t next_end(const UsherTask *task, int64_t now)
+{
+	const UsherJson *arguments = task->operation->arguments;
+	const char *text = arguments != NULL ? usher_json_get_string(arguments, "off_until") : NULL;
+	int64_t ends[] = { task->operation->deadline, INT64_MAX }, next = INT64_MAX;
+	if (text != NULL)
+		(void) usher_text_parse_time(text, &ends[1], NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(ends) && !task->undoing; i++) {
+		if (ends[i] > now)
+			next = MIN(next, ends[i]);
+	}
+	return next;
+}
+
 /* Wakes it when the deadline, or the time a guest may take to go off, has passed. */
 static void await(UsherTask *task)
 {
-	int64_t until = task->undoing ? INT64_MAX : task->operation->deadline;
-	const UsherJson *arguments = task->operation->arguments;
-	const char *text = arguments != NULL ? usher_json_get_string(arguments, "off_until") : NULL;
-	int64_t off_until;
-	if (!task->undoing && text != NULL && usher_text_parse_time(text, &off_until, NULL))
-		until = MIN(until, off_until);
+	int64_t now = usher_node_wall(task->node), until = next_end(task, now);
 	cancel_timer(task);
 	if (until == INT64_MAX)
 		return;
 	UsherClock *clock = task->node->ports.clock;
-	int64_t wait = MAX(until - usher_node_wall(task->node), 0) + G_TIME_SPAN_MILLISECOND;
-	task->timer = clock->ops->after(clock, wait, wake, task);
+	task->timer = clock->ops->after(clock, until - now + G_TIME_SPAN_MILLISECOND, wake, task);
 }
 
 static void begin_waiting(UsherTask *task, const char *for_what)

@@ -428,8 +428,9 @@ void fake_guest_save(FakeGuest *fake, const char *name)
 void fake_guest_drop_save(FakeGuest *fake, const char *name)
 {
 	FakeDomain *domain = find(fake, name);
-	if (domain != NULL)
-		domain->info->managed_save = false;
+	if (domain == NULL || !domain->info->managed_save)
+		return;
+	domain->info->managed_save = false;
 	fake_guest_event(fake);
 }
 

@@ -18,6 +18,9 @@
 #define SLACK_US (150 * G_TIME_SPAN_SECOND)
 /* A journal is written anew before it has many more lines than this. */
 #define MAX_JOURNAL 2100
+/* So many events in ten seconds are no work any more, but somebody turning in circles. */
+#define BUSY_US     (10 * G_TIME_SPAN_SECOND)
+#define BUSY_EVENTS 1500
 #define N_NOTES     40
 
 struct Bed {
@@ -43,7 +46,9 @@ struct Bed {
 	bool node_is_starting, control_is_starting;
 	bool guests_are_away;
 	int64_t disturbed_at; /* when something last went wrong */
-	GPtrArray *notes;     /* of char * */
+	int64_t busy_since;
+	unsigned n_events; /* since then */
+	GPtrArray *notes;  /* of char * */
 	char *replay;
 };
 
@@ -477,7 +482,9 @@ void bed_heal(Bed *bed)
 	bed->quicker = NULL;
 	bed_lose_exchanges(bed, 0);
 	bed_lose_events(bed, 0);
-	bed_set_guests_away(bed, false);
+	/* What was not told so far is not told now. */
+	if (bed->guests_are_away)
+		bed_set_guests_away(bed, false);
 }
 
 /* ---- telling ---- */
@@ -574,8 +581,20 @@ static void check_deadlines(Bed *bed)
 		violate(bed, "operation %s goes on after its deadline", operation);
 }
 
+static void check_idleness(Bed *bed)
+{
+	int64_t now = bed->clock->ops->now(bed->clock);
+	if (now >= bed->busy_since + BUSY_US) {
+		bed->busy_since = now;
+		bed->n_events = 0;
+	}
+	if (++bed->n_events > BUSY_EVENTS)
+		violate(bed, "%u events in ten seconds", bed->n_events);
+}
+
 void bed_check_always(Bed *bed)
 {
+	check_idleness(bed);
 	note_disturbance(bed);
 	const char *violation = witness_look(bed->witness);
 	if (violation != NULL)
