@@ -30,6 +30,7 @@ void usher_node_learn_records(UsherNode *node, GPtrArray *records)
 		if (is_held)
 			g_hash_table_insert(node->held, g_strdup(record->address), usher_was_dup(record->was));
 	}
+	usher_node_recognize(node);
 }
 
 /* The lease that has the address, barred ones too. */
@@ -154,32 +155,35 @@ static UsherTracked *track_id(UsherNode *node, const char *id)
 }
 
 /* What is seen may be any of these: none of them moves, and whoever asks for one hears why. */
-static void report_ambiguous(UsherNode *node, const UsherIdentity *identity)
+static void add_unsure(const UsherIdentity *identity, GPtrArray *unsure)
 {
 	for (unsigned i = 0; i < identity->candidates->len; i++) {
-		g_autoptr(UsherDevice) record = usher_device_dup(identity->candidates->pdata[i]);
+		UsherDevice *record = usher_device_dup(identity->candidates->pdata[i]);
 		record->state = USHER_DEVICE_ABSENT;
 		record->identity_partial = true;
 		g_free(record->identity_problem);
 		record->identity_problem =
 			g_strdup_printf("at %s: %s", identity->seen->address, identity->why);
-		UsherTracked *tracked = track_id(node, record->id);
-		if (tracked->text == NULL)
-			tracked->text = usher_record_print(&usher_device_type, record);
+		g_ptr_array_add(unsure, record);
 	}
 }
 
-/* Who all that is seen is. Of UsherDevice, given; the records are as they are seen now. */
-static GPtrArray *recognize(UsherNode *node)
+void usher_node_recognize(UsherNode *node)
 {
+	if (node->records == NULL || node->seen == NULL)
+		return;
 	g_autoptr(GPtrArray) identities =
 		usher_identity_match_all(node->records, node->seen->devices);
 	GPtrArray *devices = g_ptr_array_new_with_free_func(free_device);
+	g_clear_pointer(&node->named, g_ptr_array_unref);
+	g_clear_pointer(&node->unsure, g_ptr_array_unref);
+	node->named = devices;
+	node->unsure = g_ptr_array_new_with_free_func(free_device);
 	for (unsigned i = 0; i < identities->len; i++) {
 		const UsherIdentity *identity = identities->pdata[i];
 		g_ptr_array_add(devices, name_device(node, identity));
 		if (identity->kind == USHER_IDENTITY_AMBIGUOUS)
-			report_ambiguous(node, identity);
+			add_unsure(identity, node->unsure);
 	}
 	usher_identity_remember(devices);
 	for (unsigned i = 0; i < node->records->len; i++)
@@ -192,11 +196,11 @@ static GPtrArray *recognize(UsherNode *node)
 		if (device->id != NULL)
 			g_ptr_array_add(node->records, usher_device_dup(device));
 	}
-	return devices;
 }
 
-static void track(UsherNode *node, UsherDevice *device)
+static void track(UsherNode *node, const UsherDevice *named)
 {
+	g_autoptr(UsherDevice) device = usher_device_dup(named);
 	device->state = state_of(node, device);
 	add_foreign(node, device);
 	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
@@ -226,7 +230,7 @@ static void forget_unheld(UsherNode *node)
 
 void usher_node_track_devices(UsherNode *node)
 {
-	if (node->records == NULL || node->seen == NULL)
+	if (node->named == NULL)
 		return;
 	forget_unheld(node);
 	GHashTableIter iter;
@@ -236,9 +240,14 @@ void usher_node_track_devices(UsherNode *node)
 		UsherTracked *tracked = value;
 		g_clear_pointer(&tracked->text, g_free);
 	}
-	g_autoptr(GPtrArray) devices = recognize(node);
-	for (unsigned i = 0; i < devices->len; i++) {
-		UsherDevice *device = devices->pdata[i];
+	for (unsigned i = 0; i < node->unsure->len; i++) {
+		const UsherDevice *record = node->unsure->pdata[i];
+		UsherTracked *tracked = track_id(node, record->id);
+		g_free(tracked->text);
+		tracked->text = usher_record_print(&usher_device_type, record);
+	}
+	for (unsigned i = 0; i < node->named->len; i++) {
+		const UsherDevice *device = node->named->pdata[i];
 		if (device->id != NULL)
 			track(node, device);
 	}

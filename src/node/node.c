@@ -137,6 +137,8 @@ void usher_node_free(UsherNode *node)
 	g_hash_table_unref(node->held);
 	g_hash_table_unref(node->tracked);
 	g_clear_pointer(&node->records, g_ptr_array_unref);
+	g_clear_pointer(&node->named, g_ptr_array_unref);
+	g_clear_pointer(&node->unsure, g_ptr_array_unref);
 	g_clear_pointer(&node->guests, g_ptr_array_unref);
 	g_clear_pointer(&node->seen, usher_inventory_unref);
 	g_free(node->session);

@@ -8,6 +8,8 @@
 /* After one that failed, where no event will tell that the next one may not. */
 #define FIRST_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
 #define LAST_RETRY_US (30 * G_TIME_SPAN_SECOND)
+/* After one that did not: an event may have been lost. */
+#define NEXT_US (60 * G_TIME_SPAN_SECOND)
 
 typedef struct UsherLook {
 	UsherNodeRef *ref;
@@ -50,20 +52,19 @@ static void observe_again(void *data)
 	(void) usher_node_observe(node);
 }
 
-static void plan_retry(UsherNode *node, bool has_failed)
+static void plan_next(UsherNode *node, bool has_failed)
 {
 	UsherClock *clock = node->ports.clock;
 	if (node->observe_timer != 0)
 		clock->ops->cancel(clock, node->observe_timer);
-	node->observe_timer = 0;
 	node->observe_wait = has_failed ? CLAMP(node->observe_wait * 2, FIRST_RETRY_US, LAST_RETRY_US) : 0;
-	if (has_failed)
-		node->observe_timer = clock->ops->after(clock, node->observe_wait, observe_again, node);
+	int64_t wait = has_failed ? node->observe_wait : NEXT_US;
+	node->observe_timer = clock->ops->after(clock, wait, observe_again, node);
 }
 
 static void take_in(UsherNode *node, UsherLook *look)
 {
-	plan_retry(node, look->seen == NULL || look->guests == NULL);
+	plan_next(node, look->seen == NULL || look->guests == NULL);
 	bool was_there = node->guests != NULL || node->observation == 0;
 	if (look->guests == NULL && was_there)
 		usher_log(USHER_LOG_WARNING, NULL, "%s", look->guest_error->message);
@@ -77,6 +78,7 @@ static void take_in(UsherNode *node, UsherLook *look)
 	g_clear_pointer(&node->seen, usher_inventory_unref);
 	node->seen = g_steal_pointer(&look->seen);
 	node->observation = look->number;
+	usher_node_recognize(node);
 }
 
 static void guests_were_looked_at(void *data)

@@ -85,6 +85,8 @@ struct UsherNode {
 	GHashTable *holdings; /* lease id → UsherHolding */
 	GHashTable *held;     /* address → UsherWas: what a held device had before */
 	GHashTable *tracked;  /* record id → UsherTracked */
+	GPtrArray *named;     /* of UsherDevice: what is seen, by name; NULL until there are records */
+	GPtrArray *unsure;    /* of UsherDevice: records that may be something that is seen */
 	GPtrArray *records;   /* of UsherDevice: all that were ever seen; NULL until the control plane has told */
 	unsigned journal_lines;
 	unsigned fence_timer;
@@ -109,7 +111,9 @@ int64_t usher_node_wall(UsherNode *node);
 uint64_t usher_node_observe(UsherNode *node);
 
 /* ---- devices.c ---- */
-/* Gives ids to what is seen and brings up to date what is to be reported of it. */
+/* Finds out who what is seen is. After each look, before anything is decided on it. */
+void usher_node_recognize(UsherNode *node);
+/* Brings up to date what is to be reported of the devices. */
 void usher_node_track_devices(UsherNode *node);
 /* The records the control plane has: who the devices are. */
 void usher_node_learn_records(UsherNode *node, GPtrArray *records);
