@@ -184,7 +184,9 @@ static void add_block(Search *search, const UsherBlock *block, const char *path,
 {
 	if (block == NULL || depth == 0)
 		return;
-	if (block->pci != NULL)
+	if (block->usb != NULL)
+		add_holder(search, block->usb, block->pci, path);
+	else if (block->pci != NULL)
 		add_holder(search, block->pci, NULL, path);
 	else if (block->parent != NULL)
 		add_block(search, find_block(search, block->parent, NULL), path, depth - 1);

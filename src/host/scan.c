@@ -18,6 +18,8 @@ static void ask_overrides(UsherHelper *helper, GHashTable *only, UsherInventory 
 			g_strdup("driver_override was not read: there is no usher-helper"));
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		UsherDevice *device = inventory->devices->pdata[i];
+		if (device->kind != USHER_DEVICE_PCI) /* others have none */
+			continue;
 		const char *text =
 			overrides != NULL ? g_hash_table_lookup(overrides, device->address) : NULL;
 		device->driver_override_unknown = text == NULL;
