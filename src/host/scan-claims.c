@@ -78,8 +78,42 @@ static void read_claims(
 	}
 }
 
+/* The device of "<source dev='/dev/sdb' …" and of "<source file=…"; a hypervisor writes it in one form. */
+static void read_domain(const UsherTree *tree, const char *path, const UsherInventory *inventory)
+{
+	g_autofree char *text = usher_tree_read(tree, path);
+	g_autoptr(GRegex) source =
+		g_regex_new("<source [^>]*?(?:dev|file)=['\"](/dev/[^'\"]*)", 0, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+	if (text == NULL || !g_utf8_validate(text, -1, NULL))
+		return;
+	(void) g_regex_match(source, text, 0, &match);
+	for (; g_match_info_matches(match); (void) g_match_info_next(match, NULL)) {
+		g_autofree char *device = g_match_info_fetch(match, 1);
+		UsherBlock *block = resolve(tree, device, inventory);
+		if (block != NULL && block->claim == NULL)
+			block->claim = g_strconcat("/", path, NULL);
+	}
+}
+
+/* What domains are defined to have and what they have now: a disk that a guest writes to is not the
+ * host's to give, mounted or not. */
+static void read_domains(const UsherTree *tree, UsherInventory *inventory)
+{
+	static const char *const folders[] = { "etc/libvirt/qemu", "run/libvirt/qemu" };
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autoptr(GPtrArray) names = usher_tree_list(tree, folders[i]);
+		for (unsigned j = 0; names != NULL && j < names->len; j++) {
+			g_autofree char *path = g_strconcat(folders[i], "/", names->pdata[j], NULL);
+			if (g_str_has_suffix(path, ".xml"))
+				read_domain(tree, path, inventory);
+		}
+	}
+}
+
 void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory)
 {
 	read_claims(tree, "etc/fstab", /* is_name_first */ false, inventory);
 	read_claims(tree, "etc/crypttab", /* is_name_first */ true, inventory);
+	read_domains(tree, inventory);
 }

@@ -79,6 +79,22 @@ static void read_master(const UsherTree *tree, const UsherNet *net, const UsherI
 		add_lower(above, net->name);
 }
 
+/* A tap device that was enslaved is a guest's: what its bridge stands on carries its network. */
+static void read_tap(const UsherTree *tree, const UsherNet *tap, UsherInventory *inventory)
+{
+	g_autofree char *path = g_strconcat(NETS "/", tap->name, NULL);
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+	g_autofree char *flags = folder >= 0 ? usher_attr_read(folder, "tun_flags") : NULL;
+	g_autofree char *master = flags != NULL ? usher_attr_link_name(folder, "master") : NULL;
+	if (master == NULL)
+		return;
+	UsherRoute *route = g_new0(UsherRoute, 1);
+	route->interface = g_steal_pointer(&master);
+	route->use = g_strdup("the network of a guest");
+	route->peer = g_strdup(tap->name);
+	g_ptr_array_add(inventory->routes, route);
+}
+
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, NETS);
@@ -87,6 +103,11 @@ void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
 	for (unsigned i = 0; i < inventory->nets->len; i++)
 		read_master(tree, inventory->nets->pdata[i], inventory);
 	bool has_routes = usher_scan_routes(tree, inventory);
+	for (unsigned i = 0; i < inventory->nets->len; i++) {
+		const UsherNet *net = inventory->nets->pdata[i];
+		if (net->is_virtual)
+			read_tap(tree, net, inventory);
+	}
 	inventory->routes_known = names != NULL && has_routes;
 	if (names == NULL)
 		g_ptr_array_add(inventory->notes, g_strdup("/" NETS " could not be read"));

@@ -87,6 +87,15 @@ static bool parse_bytes(const char *text, Address *out_address)
 	return true;
 }
 
+/* As people write it. */
+static bool parse_text(const char *text, Address *out_address)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	memcpy(out_address->bytes, mapped, sizeof mapped);
+	return inet_pton(AF_INET, text, out_address->bytes + 12) == 1 ||
+		inet_pton(AF_INET6, text, out_address->bytes) == 1;
+}
+
 static bool is_usable(const char *flags)
 {
 	uint32_t bits;
@@ -239,6 +248,25 @@ static void read_connections(const UsherTree *tree, const GArray *ways, UsherInv
 	}
 }
 
+/* "ring0_addr: 10.0.2.2" of the others in the cluster: they talk in UDP, of which the kernel lists no
+ * peers. */
+static void read_corosync(const UsherTree *tree, const GArray *ways, UsherInventory *inventory)
+{
+	g_autofree char *text = usher_tree_read(tree, "etc/corosync/corosync.conf");
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	for (unsigned i = 0; lines[i] != NULL; i++) {
+		g_auto(GStrv) parts = g_strsplit(g_strstrip(lines[i]), ":", 2);
+		bool is_peer = g_str_has_prefix(lines[i], "ring") && parts[1] != NULL &&
+			g_str_has_suffix(g_strstrip(parts[0]), "_addr");
+		Address peer = { 0 };
+		if (!is_peer || !parse_text(g_strstrip(parts[1]), &peer))
+			continue;
+		const Way *way = find_way(ways, &peer);
+		if (way != NULL)
+			add_route(inventory, way, "corosync", parts[1]);
+	}
+}
+
 bool usher_scan_routes(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GArray) ways = g_array_new(FALSE, FALSE, sizeof(Way));
@@ -251,5 +279,6 @@ bool usher_scan_routes(const UsherTree *tree, UsherInventory *inventory)
 			add_route(inventory, way, NULL, NULL);
 	}
 	read_connections(tree, ways, inventory);
+	read_corosync(tree, ways, inventory);
 	return has_routes;
 }
