@@ -459,6 +459,8 @@ static char *unknown_of(const UsherGuard *guard, const UsherDevice *device)
 	UsherDeviceType type = usher_device_type_of_class(usher_device_class(device));
 	bool is_usb = type == USHER_TYPE_USB;
 	const UsherInventory *inventory = guard->inventory;
+	if (device->kind == USHER_DEVICE_PCI && device->class_code == NULL)
+		return g_strdup("may be anything: what it is could not be read");
 	if (is_off_host(device))
 		return NULL;
 	if ((type == USHER_TYPE_STORAGE || is_usb) && !inventory->blocks_known)

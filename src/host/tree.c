@@ -163,6 +163,8 @@ bool usher_attr_read_int(int folder, const char *name, int64_t *out_value)
 
 char *usher_attr_link_name(int folder, const char *name)
 {
+	static const char *const no_names[] = { "/", ".", "..", NULL };
 	g_autofree char *target = usher_link_read(folder, name, NULL);
-	return target != NULL ? g_path_get_basename(target) : NULL;
+	g_autofree char *last = target != NULL ? g_path_get_basename(target) : NULL;
+	return last != NULL && !g_strv_contains(no_names, last) ? g_steal_pointer(&last) : NULL;
 }

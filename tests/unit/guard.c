@@ -247,6 +247,8 @@ static const GuardRow rows[] = {
 		UNKNOWN,
 		"0000:04:00.0 may hold a file system of the host: block devices could not be "
 		"read" },
+	{ "class-unknown", "dev 0000:01:00.0 -\n", "0000:01:00.0", UNKNOWN,
+		"0000:01:00.0 may be anything: what it is could not be read" },
 	{ "network-unknown", "no-routes\ndev 0000:01:00.0 020000\n", "0000:01:00.0", UNKNOWN,
 		"0000:01:00.0 may carry the host's network: routes could not be read" },
 	{ "usb-unknown", "no-routes\ndev 0000:00:14.0 0c0330\n", "0000:00:14.0", UNKNOWN,

@@ -60,7 +60,7 @@ static void text_device(UsherInventory *inventory, char **words)
 	UsherDevice *device = usher_device_new();
 	device->address = g_strdup(words[1]);
 	device->kind = g_str_has_prefix(words[1], "usb:") ? USHER_DEVICE_USB : USHER_DEVICE_PCI;
-	device->class_code = g_strdup(words[2]);
+	device->class_code = strcmp(words[2], "-") == 0 ? NULL : g_strdup(words[2]);
 	device->driver = g_strdup(text_option(words, "driver", 0));
 	device->driver_override = g_strdup(text_option(words, "override", 0));
 	device->driver_override_unknown = text_flag(words, "override-unknown");
