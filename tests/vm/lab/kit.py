@@ -54,6 +54,7 @@ def find_or_build():
         raise KitError(f"the lab's cache folder can't be made: {error}") from None
     base = cache / ("base-" + digest(HERE / "build-base"))
     inputs = [HERE / name for name in ("build-kit", "init", "boot", "runner.c", "guest-init")]
+    inputs += sorted((HERE / "modules").glob("*/*"))
     own = cache / ("kit-" + digest(*inputs, extra=base.name))
     if not (base / "versions").exists() or not (own / "initrd").exists():
         with lock(cache / "lock") as held:
