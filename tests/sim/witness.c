@@ -651,6 +651,17 @@ bool witness_is_barred(Witness *witness, const char *address)
 	return false;
 }
 
+void witness_count(Witness *witness, WitnessCounts counts)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, witness->tables[TABLE_OPERATION]);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const UsherOperation *operation = value;
+		counts[operation->kind][operation->state]++;
+	}
+}
+
 static int compare_names(const void *one, const void *other)
 {
 	return strcmp(*(const char *const *) one, *(const char *const *) other);

@@ -37,5 +37,8 @@ const UsherOperation *witness_open_operation(Witness *witness, unsigned n);
 const UsherDevice *witness_device(Witness *witness, const char *address);
 /* It is in a fence or in quarantine. */
 bool witness_is_barred(Witness *witness, const char *address);
+/* Adds the operations it has seen, of each kind how many ended how. */
+typedef unsigned WitnessCounts[USHER_N_KINDS][USHER_OPERATION_N_STATES];
+void witness_count(Witness *witness, WitnessCounts counts);
 /* All that it has seen, in words. Given. */
 char *witness_print(Witness *witness);
