@@ -347,6 +347,26 @@ GHashTable *usher_helper_read_overrides(
 	return overrides;
 }
 
+char *usher_helper_read_vpd(UsherHelper *helper, const char *address, int64_t timeout_us)
+{
+	if (!claim(helper, address, NULL))
+		return NULL;
+	g_auto(UsherChild) run = USHER_CHILD_INIT;
+	const char *args[] = { "read-vpd", address, NULL };
+	char *serial = NULL;
+	if (usher_child_start(&run, helper->path, args, NULL)) {
+		UsherChildEnding ending = usher_child_await(&run, timeout_us);
+		if (ending == USHER_CHILD_ENDED && run.status.si_code == CLD_EXITED &&
+			run.status.si_status == 0)
+			serial = g_strdup(g_strstrip(run.output->str));
+		if (ending == USHER_CHILD_LEFT)
+			remember(helper, usher_fd_steal(&run.pidfd), address, /* is_write */ false,
+				/* is_child */ true);
+	}
+	release(helper, address);
+	return serial;
+}
+
 void usher_helper_watch(UsherHelper *helper, UsherHelperBack func, void *data)
 {
 	helper->func = func;

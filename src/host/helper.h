@@ -30,6 +30,10 @@ bool usher_helper_run(UsherHelper *helper, const char *address, const char *cons
 GHashTable *usher_helper_read_overrides(
 	UsherHelper *helper, GHashTable *only, int64_t timeout_us, GPtrArray *notes);
 
+/* The serial number in the device's vital product data, "" when it has none; NULL: it did not
+ * answer, or may not be asked now. Given. */
+char *usher_helper_read_vpd(UsherHelper *helper, const char *address, int64_t timeout_us);
+
 /* A write to the device has not come back. */
 bool usher_helper_is_out(UsherHelper *helper, const char *address);
 /* Main thread: func is called there when one that was out has come back. */

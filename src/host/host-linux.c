@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/host-linux.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "host/helper.h"
+#include "host/holders.h"
 #include "host/machine.h"
 #include "host/scan.h"
 #include "host/tree.h"
 #include "host/uevents.h"
 
 /* Mounts, routes and driver_override change without an event. */
-#define LAST_MAX_US (60 * G_USEC_PER_SEC)
+#define LAST_MAX_US    (60 * G_USEC_PER_SEC)
+#define VPD_TIMEOUT_US G_USEC_PER_SEC
 
 /* What was seen last, and what has changed since. */
 typedef struct Memory {
@@ -20,6 +24,7 @@ typedef struct Memory {
 	GMutex lock;          /* of what follows */
 	GHashTable *dirty;    /* addresses */
 	bool is_all_dirty;
+	GHashTable *vpd; /* who it was asked of → serial number, "" when there is none */
 } Memory;
 
 typedef struct UsherHostLinux {
@@ -81,6 +86,31 @@ static UsherInventory *look_again(UsherHostLinux *self, GHashTable *dirty, GErro
 	return usher_scan_again(self->root, self->helper, memory->last, dirty, error);
 }
 
+/* Once for each card and boot, and only where reading it disturbs nobody: it wakes the device. */
+static void learn_vpd(UsherHostLinux *self, UsherDevice *device)
+{
+	UsherDeviceType type = (UsherDeviceType) device->type;
+	bool is_asked = type == USHER_TYPE_NETWORK || type == USHER_TYPE_STORAGE ||
+		type == USHER_TYPE_DISPLAY || type == USHER_TYPE_ACCELERATOR;
+	if (!is_asked || device->kind != USHER_DEVICE_PCI || device->facts == NULL ||
+		device->physical_function != NULL || g_strcmp0(device->driver, "vfio-pci") == 0)
+		return;
+	g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/vpd", device->address);
+	g_autofree char *identity = usher_device_identity(device);
+	char *key = g_strconcat(device->address, " ", identity, " ",
+		device->facts->serial != NULL ? device->facts->serial : "", NULL);
+	const char *known = g_hash_table_lookup(self->memory.vpd, key);
+	if (known == NULL && g_file_test(path, G_FILE_TEST_EXISTS)) {
+		char *serial = usher_helper_read_vpd(self->helper, device->address, VPD_TIMEOUT_US);
+		known = serial != NULL ? serial : g_strdup("");
+		g_hash_table_insert(
+			self->memory.vpd, g_steal_pointer(&key), (void *) (uintptr_t) known);
+	}
+	g_free(key);
+	if (known != NULL && known[0] != '\0')
+		device->facts->vpd_serial = g_strdup(known);
+}
+
 static UsherInventory *look_alone(UsherHostLinux *self, UsherLookKind kind, GError **error)
 {
 	Memory *memory = &self->memory;
@@ -89,6 +119,10 @@ static UsherInventory *look_alone(UsherHostLinux *self, UsherLookKind kind, GErr
 	UsherInventory *seen = kind == USHER_LOOK_CHANGES ? look_again(self, dirty, NULL) : NULL;
 	if (seen == NULL) {
 		seen = usher_scan(self->root, self->helper, error);
+		/* Nobody else has it yet. */
+		for (unsigned i = 0; seen != NULL && self->helper != NULL && i < seen->devices->len;
+			i++)
+			learn_vpd(self, seen->devices->pdata[i]);
 		memory->read_us = now;
 	}
 	if (seen == NULL)
@@ -105,6 +139,36 @@ static UsherInventory *look(UsherHost *host, UsherLookKind kind, GError **error)
 	UsherInventory *seen = look_alone(self, kind, error);
 	g_mutex_unlock(&self->memory.looking);
 	return seen;
+}
+
+/* udevd looks at what has just come, and lets go. */
+static bool is_passing(const UsherHolder *holder)
+{
+	return strstr(holder->name, "udev") != NULL;
+}
+
+/* A process that has a node of it open would be cut off, or would keep the driver from leaving. */
+static bool is_unheld(UsherHostLinux *self, const char *address, GError **error)
+{
+	g_autoptr(UsherTree) tree = usher_tree_open(self->root, error);
+	g_autoptr(UsherInventory) seen =
+		tree != NULL ? look(&self->base, USHER_LOOK_CHANGES, error) : NULL;
+	if (seen == NULL)
+		return false;
+	unsigned unseen;
+	g_autoptr(GPtrArray) holders = usher_holders_find(tree, seen, &unseen);
+	for (unsigned i = 0; i < holders->len; i++) {
+		const UsherHolder *holder = holders->pdata[i];
+		bool is_its = strcmp(holder->address, address) == 0 ||
+			g_strcmp0(holder->controller, address) == 0;
+		if (!is_its || is_passing(holder))
+			continue;
+		usher_error_set(error, USHER_ERROR_BUSY,
+			"%s is held by a process: %s (pid %" G_GINT64_FORMAT ") has %s open",
+			address, holder->name, holder->pid, (const char *) holder->paths->pdata[0]);
+		return false;
+	}
+	return true;
 }
 
 /* The helper's words for each host step; a step without a device is not written to one. */
@@ -130,6 +194,9 @@ static bool apply(UsherHost *host, const UsherStep *step, int64_t timeout_us, GE
 		return usher_helper_run(self->helper, NULL, of_module, timeout_us, error);
 	g_assert(step->address != NULL && step->identity != NULL);
 	g_assert(step->driver != NULL || step->kind == USHER_STEP_SET_OVERRIDE);
+	if (step->takes && step->kind == USHER_STEP_UNBIND &&
+		!is_unheld(self, step->address, error))
+		return false;
 	/* Not all that is written makes an event, and none is here before this returns. */
 	bool is_done = usher_helper_run(self->helper, step->address, of_device, timeout_us, error);
 	note_change(&self->memory, step->address);
@@ -197,6 +264,7 @@ static void free_host(UsherHost *host)
 	usher_helper_free(self->helper);
 	g_clear_pointer(&self->memory.last, usher_inventory_unref);
 	g_hash_table_unref(self->memory.dirty);
+	g_hash_table_unref(self->memory.vpd);
 	g_mutex_clear(&self->memory.looking);
 	g_mutex_clear(&self->memory.lock);
 	g_free(self->boot_id);
@@ -227,6 +295,7 @@ UsherHost *usher_host_linux_new(const char *root, const char *helper, GError **e
 	g_mutex_init(&self->memory.looking);
 	g_mutex_init(&self->memory.lock);
 	self->memory.dirty = new_set();
+	self->memory.vpd = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	self->memory.is_all_dirty = true;
 	self->is_live = usher_tree_is_live(tree);
 	self->boot_id = usher_machine_boot_id(tree);

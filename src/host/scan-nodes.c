@@ -8,9 +8,10 @@
 #include "base/text.h"
 #include "host/pci-path.h"
 
-#define DRM   "sys/class/drm"
-#define SLOTS "sys/bus/pci/slots"
-#define UNITS "sys/class/iommu"
+#define DRM    "sys/class/drm"
+#define SLOTS  "sys/bus/pci/slots"
+#define UNITS  "sys/class/iommu"
+#define NVIDIA "proc/driver/nvidia/gpus"
 
 static UsherDevice *find_device(const UsherInventory *inventory, const char *address)
 {
@@ -87,9 +88,30 @@ static void scan_units(const UsherTree *tree, UsherInventory *inventory)
 	}
 }
 
+/* "GPU UUID: \t GPU-…", of GPUs that the vendor's driver has. */
+static void scan_nvidia(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, NVIDIA);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		UsherDevice *device = find_device(inventory, names->pdata[i]);
+		g_autofree char *path =
+			g_strconcat(NVIDIA "/", names->pdata[i], "/information", NULL);
+		g_autofree char *text = device != NULL ? usher_tree_read(tree, path) : NULL;
+		const char *at = text != NULL ? strstr(text, "GPU UUID:") : NULL;
+		if (at == NULL)
+			continue;
+		at += strlen("GPU UUID:");
+		at += strspn(at, " \t");
+		size_t length = strcspn(at, " \t\n");
+		if (g_str_has_prefix(at, "GPU-") && memchr(at, '?', length) == NULL)
+			device->facts->uuid = g_strndup(at, length);
+	}
+}
+
 void usher_scan_nodes(const UsherTree *tree, UsherInventory *inventory)
 {
 	scan_drm(tree, inventory);
 	scan_slots(tree, inventory);
 	scan_units(tree, inventory);
+	scan_nvidia(tree, inventory);
 }

@@ -16,6 +16,7 @@
 #include "device.h"
 #include "module.h"
 #include "overrides.h"
+#include "vpd.h"
 
 const UsherCommand usher_commands[] = {
 	{ "override", 3, false, false, "ADDRESS IDENTITY TEXT|--none", usher_device_override },
@@ -24,6 +25,7 @@ const UsherCommand usher_commands[] = {
 	{ "load-module", 1, false, false, "NAME", usher_module_load },
 	{ "read-overrides", 0, true, true, "[ADDRESS-TO-SKIP…]", usher_overrides_read },
 	{ "read-overrides-of", 1, true, true, "ADDRESS…", usher_overrides_read_of },
+	{ "read-vpd", 1, false, true, "ADDRESS", usher_vpd_read },
 	{ NULL },
 };
 
