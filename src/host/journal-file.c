@@ -87,7 +87,21 @@ static GPtrArray *read_lines(UsherJournal *journal, GError **error)
 	return lines;
 }
 
-/* Opens the file anew and cuts what is after its last newline. */
+/* How much of it is whole lines. A file may have grown by a line of which, when the power went, not
+ * all sectors had reached the disk: between them it is zero, as file systems leave it. Only the last
+ * can be so, each is on the disk before the next begins. */
+static off_t find_end(const char *text, size_t length)
+{
+	const char *last = memrchr(text, '\n', length);
+	if (last == NULL)
+		return 0;
+	const char *before = memrchr(text, '\n', (size_t) (last - text));
+	const char *line = before != NULL ? before + 1 : text;
+	bool is_torn = memchr(line, '\0', (size_t) (last - line)) != NULL;
+	return is_torn ? line - text : last + 1 - text;
+}
+
+/* Opens the file anew and cuts what is after its last whole line. */
 static bool reopen(UsherJournalFile *self, GError **error)
 {
 	g_auto(UsherFd) fd = usher_fd_create(
@@ -105,8 +119,7 @@ static bool reopen(UsherJournalFile *self, GError **error)
 	g_autofree char *text = read_whole(self, error);
 	if (text == NULL)
 		return false;
-	const char *last = memrchr(text, '\n', (size_t) status.st_size);
-	self->length = last != NULL ? last + 1 - text : 0;
+	self->length = find_end(text, (size_t) status.st_size);
 	self->is_broken = false;
 	return self->length == status.st_size || cut(self, error);
 }

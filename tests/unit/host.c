@@ -526,7 +526,8 @@ static void test_journal(void)
 	g_assert_cmpuint(status.st_mode & 0777, ==, 0600);
 }
 
-/* What a crash in the middle of a line leaves is cut off, and the next line is whole. */
+/* What a crash or a power cut in the middle of a line leaves is cut off, and the next line is whole.
+ * A '~' is a zero byte. */
 static void test_torn_journal(void)
 {
 	static const char *const rows[][3] = {
@@ -534,12 +535,21 @@ static void test_torn_journal(void)
 		{ "tw", "", "next" },
 		{ "one\n", "one", "one|next" },
 		{ "", "", "next" },
+		{ "one\n~~~", "one", "one|next" },
+		{ "one\n~~o\n", "one", "one|next" },
+		{ "one\nt~~\n", "one", "one|next" },
+		{ "one\n~~~\n", "one", "one|next" },
+		{ "~wo\n", "", "next" },
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_auto(Tree) tree = { 0 };
 		tree_init(&tree);
-		put(tree.root, "journal", rows[i][0]);
 		g_autofree char *path = g_build_filename(tree.root, "journal", NULL);
+		g_autofree char *bytes = g_strdup(rows[i][0]);
+		size_t length = strlen(bytes);
+		for (size_t j = 0; j < length; j++)
+			bytes[j] = bytes[j] == '~' ? '\0' : bytes[j];
+		g_assert_true(g_file_set_contents(path, bytes, (gssize) length, NULL));
 		UsherJournal *journal = open_journal(path);
 		g_autofree char *before = join_lines(journal);
 		g_assert_cmpstr(before, ==, rows[i][1]);
