@@ -170,46 +170,55 @@ static void set_window(int fd, uint32_t rows, uint32_t columns)
 	ioctl(fd, TIOCSWINSZ, &size);
 }
 
+/* What an 'X' asks for; its strings lie in the frame. */
+typedef struct Command {
+	char **argv;
+	char **env;
+	const char *cwd;
+	const char *window; /* "24x80", or empty: no terminal */
+} Command;
+
 /* In the child: never returns. The sentences go to the command's own standard error. */
-static void become(
-	char **argv, char **env, const char *cwd, int in, int out, int err, bool terminal)
+static _Noreturn void become(const Command *command, const int streams[3], bool on_terminal)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
-	if (terminal)
-		ioctl(in, TIOCSCTTY, 0);
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(err, 2);
-	if (chdir(cwd) < 0)
+	if (on_terminal)
+		ioctl(streams[0], TIOCSCTTY, 0);
+	for (int i = 0; i < 3; i++)
+		dup2(streams[i], i);
+	if (chdir(command->cwd) < 0)
 		(void) !chdir("/"); /* a directory that isn't visible in here */
-	environ = env;
-	execvp(argv[0], argv);
-	fprintf(stderr, "lab: %s: %s\n", argv[0], strerror(errno));
+	environ = command->env;
+	execvp(command->argv[0], command->argv);
+	fprintf(stderr, "lab: %s: %s\n", command->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static void start(Channel *c, char **argv, char **env, const char *cwd, const char *window)
+static int open_terminal(Channel *c, uint32_t rows, uint32_t columns)
 {
-	int in = -1, out = -1, err = -1;
+	c->is_terminal = true;
+	c->in = c->out = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (c->out < 0 || grantpt(c->out) < 0 || unlockpt(c->out) < 0)
+		die("terminal");
+	set_window(c->out, rows, columns);
+	return open(ptsname(c->out), O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static void start(Channel *c, const Command *command)
+{
+	int streams[3];
 	unsigned rows = 0, columns = 0;
 
-	c->is_terminal = sscanf(window, "%ux%u", &rows, &columns) == 2;
-	if (c->is_terminal) {
-		c->out = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (c->out < 0 || grantpt(c->out) < 0 || unlockpt(c->out) < 0)
-			die("terminal");
-		set_window(c->out, rows, columns);
-		in = out = err = open(ptsname(c->out), O_RDWR | O_NOCTTY | O_CLOEXEC);
-		c->in = c->out;
-		c->err = -1;
+	if (sscanf(command->window, "%ux%u", &rows, &columns) == 2) {
+		streams[0] = streams[1] = streams[2] = open_terminal(c, rows, columns);
 	} else {
-		open_pipe(&in, &c->in);
-		open_pipe(&c->out, &out);
-		open_pipe(&c->err, &err);
+		open_pipe(&streams[0], &c->in);
+		open_pipe(&c->out, &streams[1]);
+		open_pipe(&c->err, &streams[2]);
 		fcntl(c->err, F_SETFL, O_NONBLOCK);
 	}
 	fcntl(c->in, F_SETFL, O_NONBLOCK);
@@ -219,16 +228,13 @@ static void start(Channel *c, char **argv, char **env, const char *cwd, const ch
 	if (c->pid < 0)
 		die("fork");
 	if (c->pid == 0)
-		become(argv, env, cwd, in, out, err, c->is_terminal);
-	close(in);
-	if (!c->is_terminal) {
-		close(out);
-		close(err);
-	}
+		become(command, streams, c->is_terminal);
+	for (int i = 0; i < (c->is_terminal ? 1 : 3); i++)
+		close(streams[i]);
 }
 
-/* An 'X' holds strings: window ("24x80", or empty: no terminal), directory, the number of
- * variables, the variables, the command and its arguments. */
+/* An 'X' holds strings: window, directory, the number of variables, the variables, the command and
+ * its arguments. */
 static void execute(uint32_t id, char *data, size_t size)
 {
 	Channel *c = NULL;
@@ -259,7 +265,8 @@ static void execute(uint32_t id, char *data, size_t size)
 			setenv("PATH", env[i] + 5, 1); /* execvp() looks in ours */
 
 	*c = (Channel){ .id = id, .used = true, .in = -1, .out = -1, .err = -1 };
-	start(c, strings + 3 + n_env, env, strings[1], strings[0]);
+	Command command = { strings + 3 + n_env, env, strings[1], strings[0] };
+	start(c, &command);
 	free(env);
 	free(strings);
 	send_frame(id, 'A', "", 0);
@@ -413,57 +420,56 @@ static int open_port(void)
 	return -1;
 }
 
-static void run(int signals)
+/* Three entries a channel; those of a channel that isn't used, or doesn't wait, are -1. */
+static bool look_at_channels(struct pollfd *fds)
+{
+	bool ending = false;
+	for (size_t i = 0; i < N_CHANNELS; i++, fds += 3) {
+		Channel *c = &channels[i];
+		fds[0].fd = fds[1].fd = fds[2].fd = -1;
+		if (!c->used)
+			continue;
+		if (c->input == NULL && c->input_ends && c->in >= 0)
+			close_input(c);
+		ending |= c->pid == 0;
+		fds[0] = (struct pollfd){ .fd = c->input != NULL ? c->in : -1, .events = POLLOUT };
+		fds[1] = (struct pollfd){ .fd = c->out, .events = POLLIN };
+		fds[2] = (struct pollfd){ .fd = c->err, .events = POLLIN };
+	}
+	return ending;
+}
+
+static void serve_channels(const struct pollfd *fds)
+{
+	for (size_t i = 0; i < N_CHANNELS; i++, fds += 3) {
+		Channel *c = &channels[i];
+		if (fds[0].fd >= 0 && fds[0].revents != 0)
+			feed(c);
+		if (fds[1].fd >= 0 && fds[1].revents != 0)
+			drain(c, &c->out, 'O');
+		if (fds[2].fd >= 0 && fds[2].revents != 0)
+			drain(c, &c->err, 'E');
+		if (c->used)
+			finish(c);
+	}
+}
+
+static _Noreturn void run(int signals)
 {
 	struct pollfd fds[2 + 3 * N_CHANNELS];
-	struct {
-		Channel *channel;
-		char stream;
-	} what[2 + 3 * N_CHANNELS];
+	fds[0] = (struct pollfd){ .fd = port, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
 
 	for (;;) {
-		nfds_t n = 0;
-		bool ending = false;
-		fds[n++] = (struct pollfd){ .fd = port, .events = POLLIN };
-		fds[n++] = (struct pollfd){ .fd = signals, .events = POLLIN };
-		for (size_t i = 0; i < N_CHANNELS; i++) {
-			Channel *c = &channels[i];
-			if (!c->used)
-				continue;
-			if (c->input == NULL && c->input_ends && c->in >= 0)
-				close_input(c);
-			ending |= c->pid == 0;
-			struct pollfd of[] = {
-				{ .fd = c->input != NULL ? c->in : -1, .events = POLLOUT },
-				{ .fd = c->out, .events = POLLIN },
-				{ .fd = c->err, .events = POLLIN },
-			};
-			for (size_t k = 0; k < 3; k++) {
-				what[n].channel = c;
-				what[n].stream = "IOE"[k];
-				fds[n++] = of[k];
-			}
-		}
-		if (poll(fds, n, ending ? GRACE_MS / 4 : -1) < 0 && errno != EINTR)
+		bool ending = look_at_channels(fds + 2);
+		if (poll(fds, 2 + 3 * N_CHANNELS, ending ? GRACE_MS / 4 : -1) < 0 && errno != EINTR)
 			die("poll");
-		for (nfds_t i = 2; i < n; i++) {
-			if (fds[i].revents == 0)
-				continue;
-			Channel *c = what[i].channel;
-			if (what[i].stream == 'I')
-				feed(c);
-			else
-				drain(c, what[i].stream == 'O' ? &c->out : &c->err,
-					(uint32_t) what[i].stream);
-		}
 		if (fds[1].revents != 0) {
 			struct signalfd_siginfo ignored;
 			(void) !read(signals, &ignored, sizeof ignored);
 			reap();
 		}
-		for (size_t i = 0; i < N_CHANNELS; i++)
-			if (channels[i].used)
-				finish(&channels[i]);
+		serve_channels(fds + 2);
 		if (fds[0].revents & (POLLIN | POLLHUP))
 			receive();
 	}
