@@ -4,7 +4,7 @@
 #include "base/error.h"
 
 #define DEFAULT_STOP_SECONDS 120
-#define MAX_SECONDS     (24 * 60 * 60)
+#define MAX_SECONDS          (24 * 60 * 60)
 
 typedef struct AdoptBody {
 	char *node;

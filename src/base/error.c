@@ -52,7 +52,8 @@ G_DEFINE_EXTENDED_ERROR(UsherError, usher_error)
 
 static UsherErrorPrivate *private_of(const GError *error)
 {
-	return error != NULL && error->domain == USHER_ERROR ? usher_error_get_private(error) : NULL;
+	return error != NULL && error->domain == USHER_ERROR ? usher_error_get_private(error)
+							     : NULL;
 }
 
 void usher_error_set(GError **error, UsherErrorCode code, const char *format, ...)
@@ -100,7 +101,7 @@ void usher_error_errno(GError **error, int errnum, const char *format, ...)
 	va_end(args);
 	const char *name = strerrorname_np(errnum);
 	usher_error_set(error, code_of_errno(errnum), "%s: %s (%s)", what, g_strerror(errnum),
-			name != NULL ? name : "?");
+		name != NULL ? name : "?");
 	private_of(*error)->errnum = errnum;
 }
 

@@ -8,14 +8,14 @@
 #include <stdbool.h>
 
 typedef enum {
-	USHER_ERROR_INVALID,	 /* what was asked makes no sense: ask differently */
-	USHER_ERROR_NOT_FOUND,	 /* the named thing does not exist */
-	USHER_ERROR_CONFLICT,	 /* somebody else has it, or it changed meanwhile */
-	USHER_ERROR_DENIED,	 /* not allowed, or refused by the guard */
-	USHER_ERROR_BUSY,	 /* in use right now */
-	USHER_ERROR_HOST,	 /* the kernel or the hypervisor refused */
+	USHER_ERROR_INVALID,     /* what was asked makes no sense: ask differently */
+	USHER_ERROR_NOT_FOUND,   /* the named thing does not exist */
+	USHER_ERROR_CONFLICT,    /* somebody else has it, or it changed meanwhile */
+	USHER_ERROR_DENIED,      /* not allowed, or refused by the guard */
+	USHER_ERROR_BUSY,        /* in use right now */
+	USHER_ERROR_HOST,        /* the kernel or the hypervisor refused */
 	USHER_ERROR_UNAVAILABLE, /* try later */
-	USHER_ERROR_INTERNAL,	 /* our fault */
+	USHER_ERROR_INTERNAL,    /* our fault */
 	USHER_ERROR_N_CODES,
 } UsherErrorCode;
 

@@ -90,8 +90,8 @@ bool usher_fd_read_some(int fd, void *buffer, size_t size, size_t *out_length, G
 	return true;
 }
 
-bool usher_fd_read_at(int fd, void *buffer, size_t size, off_t offset, size_t *out_length,
-		      GError **error)
+bool usher_fd_read_at(
+	int fd, void *buffer, size_t size, off_t offset, size_t *out_length, GError **error)
 {
 	size_t length = 0;
 	while (length < size) {
@@ -157,8 +157,8 @@ bool usher_fd_write_once(int fd, const void *data, size_t length, GError **error
 		return false;
 	}
 	if ((size_t) n != length) {
-		usher_error_set(error, USHER_ERROR_HOST, "write: only %zd of %zu bytes were taken", n,
-				length);
+		usher_error_set(error, USHER_ERROR_HOST, "write: only %zd of %zu bytes were taken",
+			n, length);
 		return false;
 	}
 	return true;
@@ -187,7 +187,8 @@ char *usher_file_read(int at, const char *path, GError **error)
 		}
 		g_string_append_len(text, buffer, (gssize) length);
 		if (text->len > TEXT_MAX) {
-			usher_error_set(error, USHER_ERROR_INVALID, "'%s' is larger than 64 KiB", path);
+			usher_error_set(
+				error, USHER_ERROR_INVALID, "'%s' is larger than 64 KiB", path);
 			return NULL;
 		}
 	} while (length == sizeof buffer);
@@ -201,18 +202,19 @@ char *usher_link_read(int at, const char *path, GError **error)
 	char target[PATH_MAX];
 	ssize_t length = readlinkat(at, path, target, sizeof target);
 	if (length < 0 || (size_t) length == sizeof target) {
-		usher_error_errno(error, length < 0 ? errno : ENAMETOOLONG, "read the link '%s'", path);
+		usher_error_errno(
+			error, length < 0 ? errno : ENAMETOOLONG, "read the link '%s'", path);
 		return NULL;
 	}
 	tell_witness(at, path);
 	return g_strndup(target, (size_t) length);
 }
 
-static bool write_temporary(const char *path, const char *text, size_t length, mode_t mode,
-			    GError **error)
+static bool write_temporary(
+	const char *path, const char *text, size_t length, mode_t mode, GError **error)
 {
-	g_auto(UsherFd) fd = usher_fd_create(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
-					     mode, error);
+	g_auto(UsherFd) fd = usher_fd_create(
+		AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode, error);
 	if (fd < 0)
 		return false;
 	if (usher_fd_write(fd, text, length, error) && usher_fd_sync(fd, error))
@@ -228,8 +230,8 @@ static bool sync_folder(const char *path, GError **error)
 	return fd >= 0 && usher_fd_sync(fd, error);
 }
 
-bool usher_file_replace(const char *path, const char *text, size_t length, mode_t mode,
-			GError **error)
+bool usher_file_replace(
+	const char *path, const char *text, size_t length, mode_t mode, GError **error)
 {
 	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
 	if (!write_temporary(temporary, text, length, mode, error)) {

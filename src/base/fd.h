@@ -38,8 +38,8 @@ int usher_fd_open_below(int root, const char *path, int flags, GError **error);
 bool usher_fd_read(int fd, void *buffer, size_t size, size_t *out_length, GError **error);
 /* One read: what is there now, at least a byte but at the end. */
 bool usher_fd_read_some(int fd, void *buffer, size_t size, size_t *out_length, GError **error);
-bool usher_fd_read_at(int fd, void *buffer, size_t size, off_t offset, size_t *out_length,
-		      GError **error);
+bool usher_fd_read_at(
+	int fd, void *buffer, size_t size, off_t offset, size_t *out_length, GError **error);
 /* Writes all, in as many calls as it takes; write_once in exactly one (a kernel attribute). */
 bool usher_fd_write(int fd, const void *data, size_t length, GError **error);
 bool usher_fd_write_once(int fd, const void *data, size_t length, GError **error);
@@ -50,7 +50,7 @@ char *usher_file_read(int at, const char *path, GError **error);
 /* The target of a symbolic link. */
 char *usher_link_read(int at, const char *path, GError **error);
 /* The file is old or new, never half: temporary beside it, fsync, rename, fsync of the folder. */
-bool usher_file_replace(const char *path, const char *text, size_t length, mode_t mode,
-			GError **error);
+bool usher_file_replace(
+	const char *path, const char *text, size_t length, mode_t mode, GError **error);
 /* mkdir -p */
 bool usher_folder_make(const char *path, mode_t mode, GError **error);

@@ -11,7 +11,7 @@ struct UsherJsonWriter {
 	bool pretty;
 	bool after_key;
 	bool has_member; /* of the innermost open container */
-	GArray *open;	 /* of bool: has_member of the containers around it */
+	GArray *open;    /* of bool: has_member of the containers around it */
 };
 
 /* jansson limits its depth at 2048 when it is compiled: ours is checked on the text, before it
@@ -43,14 +43,14 @@ UsherJson *usher_json_parse(const char *text, size_t length, GError **error)
 {
 	if (is_too_deep(text, length)) {
 		usher_error_set(error, USHER_ERROR_INVALID, "JSON is nested deeper than %d levels",
-				USHER_JSON_MAX_DEPTH);
+			USHER_JSON_MAX_DEPTH);
 		return NULL;
 	}
 	json_error_t problem;
 	json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
 	if (json == NULL)
-		usher_error_set(error, USHER_ERROR_INVALID, "JSON, line %d, column %d: %s", problem.line,
-				problem.column, problem.text);
+		usher_error_set(error, USHER_ERROR_INVALID, "JSON, line %d, column %d: %s",
+			problem.line, problem.column, problem.text);
 	return json;
 }
 
@@ -94,9 +94,12 @@ UsherJsonType usher_json_type(const UsherJson *json)
 const char *usher_json_type_name(UsherJsonType type)
 {
 	static const char *const names[] = {
-		[USHER_JSON_NULL] = "null",	[USHER_JSON_BOOL] = "true or false",
-		[USHER_JSON_INT] = "a number",	[USHER_JSON_REAL] = "a fraction",
-		[USHER_JSON_STRING] = "a text", [USHER_JSON_ARRAY] = "an array",
+		[USHER_JSON_NULL] = "null",
+		[USHER_JSON_BOOL] = "true or false",
+		[USHER_JSON_INT] = "a number",
+		[USHER_JSON_REAL] = "a fraction",
+		[USHER_JSON_STRING] = "a text",
+		[USHER_JSON_ARRAY] = "an array",
 		[USHER_JSON_OBJECT] = "an object",
 	};
 	g_assert(type < G_N_ELEMENTS(names));
@@ -287,7 +290,8 @@ void usher_json_write_string(UsherJsonWriter *writer, const char *value)
 		return;
 	}
 	/* What hardware and guests call themselves need not be UTF-8; JSON must be. */
-	g_autofree char *valid = g_utf8_validate(value, -1, NULL) ? NULL : g_utf8_make_valid(value, -1);
+	g_autofree char *valid =
+		g_utf8_validate(value, -1, NULL) ? NULL : g_utf8_make_valid(value, -1);
 	append_quoted(writer->text, valid != NULL ? valid : value);
 }
 
@@ -345,7 +349,7 @@ void usher_json_write_value(UsherJsonWriter *writer, const UsherJson *value)
 		char number[G_ASCII_DTOSTR_BUF_SIZE];
 		begin_value(writer);
 		g_string_append(writer->text,
-				g_ascii_dtostr(number, sizeof number, json_real_value(value)));
+			g_ascii_dtostr(number, sizeof number, json_real_value(value)));
 		/* 1.0 is printed as 1, which would be read as another type. */
 		if (strpbrk(number, ".e") == NULL)
 			g_string_append(writer->text, ".0");

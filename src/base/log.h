@@ -19,4 +19,5 @@ typedef enum {
 /* Name of the program, and the least important level that is written. Once, at start. */
 void usher_log_init(const char *program, UsherLogLevel least);
 /* object: "lease/l-…", "operation/op-…" or NULL. */
-void usher_log(UsherLogLevel level, const char *object, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void usher_log(UsherLogLevel level, const char *object, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);

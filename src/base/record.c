@@ -20,7 +20,8 @@ void *usher_record_new(const UsherRecordType *type)
 		else if (field->type == USHER_FIELD_RECORDS || field->type == USHER_FIELD_KEYED)
 			*AT(GPtrArray *, record, field) =
 				g_ptr_array_new_with_free_func(field->record->free);
-		else if (field->type == USHER_FIELD_INT && (field->flags & USHER_FIELD_NULLABLE) != 0)
+		else if (field->type == USHER_FIELD_INT &&
+			(field->flags & USHER_FIELD_NULLABLE) != 0)
 			*AT(int64_t, record, field) = USHER_INT_NULL;
 	}
 	return record;
@@ -76,7 +77,7 @@ static void dup_field(const UsherField *field, void *copy, const void *record)
 		GPtrArray *const *from = AT_CONST(GPtrArray *, record, field);
 		for (unsigned i = 0; i < (*from)->len; i++)
 			g_ptr_array_add(*AT(GPtrArray *, copy, field),
-					g_strdup(g_ptr_array_index(*from, i)));
+				g_strdup(g_ptr_array_index(*from, i)));
 		return;
 	}
 	case USHER_FIELD_RECORD: {
@@ -90,7 +91,7 @@ static void dup_field(const UsherField *field, void *copy, const void *record)
 		GPtrArray *const *from = AT_CONST(GPtrArray *, record, field);
 		for (unsigned i = 0; i < (*from)->len; i++)
 			g_ptr_array_add(*AT(GPtrArray *, copy, field),
-					usher_record_dup(field->record, g_ptr_array_index(*from, i)));
+				usher_record_dup(field->record, g_ptr_array_index(*from, i)));
 		return;
 	}
 	case USHER_FIELD_JSON: {
@@ -115,8 +116,8 @@ static bool expect_type(const UsherJson *json, UsherJsonType wanted, GError **er
 {
 	if (usher_json_type(json) == wanted)
 		return true;
-	usher_error_set(error, USHER_ERROR_INVALID, "must be %s, is %s", usher_json_type_name(wanted),
-			usher_json_type_name(usher_json_type(json)));
+	usher_error_set(error, USHER_ERROR_INVALID, "must be %s, is %s",
+		usher_json_type_name(wanted), usher_json_type_name(usher_json_type(json)));
 	return false;
 }
 
@@ -132,7 +133,8 @@ static bool read_enum(const UsherField *field, void *record, const UsherJson *js
 		}
 	}
 	g_autofree char *known = usher_text_join(field->names + first, ", ");
-	usher_error_set(error, USHER_ERROR_INVALID, "'%s' is none of: %s", usher_json_string(json), known);
+	usher_error_set(
+		error, USHER_ERROR_INVALID, "'%s' is none of: %s", usher_json_string(json), known);
 	return false;
 }
 
@@ -143,7 +145,8 @@ static const char *joint(const UsherField *field, const UsherJson *value)
 	return field->record != NULL && usher_json_type(value) == USHER_JSON_OBJECT ? "." : ": ";
 }
 
-static bool read_items(const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
+static bool read_items(
+	const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
 {
 	if (!expect_type(json, USHER_JSON_ARRAY, error))
 		return false;
@@ -167,11 +170,12 @@ static bool read_items(const UsherField *field, GPtrArray *items, const UsherJso
 static UsherRecordType type_without_key(const UsherField *field)
 {
 	return (UsherRecordType){ .name = field->record->name,
-				  .size = field->record->size,
-				  .fields = field->record->fields + 1 };
+		.size = field->record->size,
+		.fields = field->record->fields + 1 };
 }
 
-static bool read_keyed(const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
+static bool read_keyed(
+	const UsherField *field, GPtrArray *items, const UsherJson *json, GError **error)
 {
 	const UsherRecordType keyed = type_without_key(field);
 	if (!expect_type(json, USHER_JSON_OBJECT, error))
@@ -210,7 +214,8 @@ static bool read_value(const UsherField *field, void *record, const UsherJson *j
 		return true;
 	case USHER_FIELD_TIME:
 		return expect_type(json, USHER_JSON_STRING, error) &&
-		       usher_text_parse_time(usher_json_string(json), AT(int64_t, record, field), error);
+			usher_text_parse_time(
+				usher_json_string(json), AT(int64_t, record, field), error);
 	case USHER_FIELD_ENUM:
 		return read_enum(field, record, json, error);
 	case USHER_FIELD_KEYED:
@@ -238,12 +243,12 @@ static const UsherField *find_field(const UsherRecordType *type, const char *nam
 }
 
 static bool read_member(const UsherRecordType *type, void *record, const char *name,
-			const UsherJson *value, GError **error)
+	const UsherJson *value, GError **error)
 {
 	const UsherField *field = find_field(type, name);
 	if (field == NULL) {
-		usher_error_set(error, USHER_ERROR_INVALID, "%s: there is no such field (in: %s)", name,
-				type->name);
+		usher_error_set(error, USHER_ERROR_INVALID, "%s: there is no such field (in: %s)",
+			name, type->name);
 		return false;
 	}
 	if (usher_json_type(value) == USHER_JSON_NULL && (field->flags & USHER_FIELD_REQUIRED) == 0)
@@ -267,10 +272,11 @@ void *usher_record_read(const UsherRecordType *type, const UsherJson *json, GErr
 	while (is_good && usher_json_next(json, &name, &value))
 		is_good = read_member(type, record, name, value, error);
 	for (const UsherField *field = type->fields; is_good && field->name != NULL; field++) {
-		if ((field->flags & USHER_FIELD_REQUIRED) == 0 || usher_json_get(json, field->name) != NULL)
+		if ((field->flags & USHER_FIELD_REQUIRED) == 0 ||
+			usher_json_get(json, field->name) != NULL)
 			continue;
 		usher_error_set(error, USHER_ERROR_INVALID, "%s: is missing (in: %s)", field->name,
-				type->name);
+			type->name);
 		is_good = false;
 	}
 	if (is_good)
@@ -290,7 +296,7 @@ static bool is_empty(const UsherField *field, const void *record)
 	switch (field->type) {
 	case USHER_FIELD_INT:
 		return *AT_CONST(int64_t, record, field) ==
-		       ((field->flags & USHER_FIELD_NULLABLE) != 0 ? USHER_INT_NULL : 0);
+			((field->flags & USHER_FIELD_NULLABLE) != 0 ? USHER_INT_NULL : 0);
 	case USHER_FIELD_TIME:
 		return *AT_CONST(int64_t, record, field) == 0;
 	case USHER_FIELD_BOOL:
@@ -349,15 +355,16 @@ static void write_value(const UsherField *field, const void *record, UsherJsonWr
 		return;
 	case USHER_FIELD_TIME: {
 		g_autofree char *time = is_empty(field, record)
-						? NULL
-						: usher_text_print_time(*AT_CONST(int64_t, record, field));
+			? NULL
+			: usher_text_print_time(*AT_CONST(int64_t, record, field));
 		usher_json_write_string(writer, time);
 		return;
 	}
 	case USHER_FIELD_ENUM: {
-		bool is_null = (field->flags & USHER_FIELD_NULLABLE) != 0 && is_empty(field, record);
-		usher_json_write_string(writer, is_null ? NULL
-							: field->names[*AT_CONST(unsigned, record, field)]);
+		bool is_null =
+			(field->flags & USHER_FIELD_NULLABLE) != 0 && is_empty(field, record);
+		usher_json_write_string(
+			writer, is_null ? NULL : field->names[*AT_CONST(unsigned, record, field)]);
 		return;
 	}
 	case USHER_FIELD_STRINGS:
@@ -383,8 +390,8 @@ static void write_value(const UsherField *field, const void *record, UsherJsonWr
 	g_assert_not_reached();
 }
 
-void usher_record_write_members(const UsherRecordType *type, const void *record,
-				UsherJsonWriter *writer)
+void usher_record_write_members(
+	const UsherRecordType *type, const void *record, UsherJsonWriter *writer)
 {
 	for (const UsherField *field = type->fields; field->name != NULL; field++) {
 		if ((field->flags & USHER_FIELD_OMIT) != 0 && is_empty(field, record))

@@ -10,8 +10,8 @@ bool usher_text_parse_u64(const char *text, uint64_t max, uint64_t *out_value, G
 	guint64 value;
 	g_autoptr(GError) problem = NULL;
 	if (!g_ascii_string_to_unsigned(text, 10, 0, max, &value, &problem)) {
-		usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no number from 0 to %" G_GUINT64_FORMAT,
-				text, max);
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"'%s' is no number from 0 to %" G_GUINT64_FORMAT, text, max);
 		return false;
 	}
 	*out_value = value;
@@ -33,7 +33,7 @@ bool usher_text_parse_hex(const char *text, uint64_t max, uint64_t *out_value, G
 	guint64 value;
 	if (!g_ascii_string_to_unsigned(digits, 16, 0, max, &value, NULL)) {
 		usher_error_set(error, USHER_ERROR_INVALID,
-				"'%s' is no hexadecimal number up to %" G_GINT64_MODIFIER "x", text, max);
+			"'%s' is no hexadecimal number up to %" G_GINT64_MODIFIER "x", text, max);
 		return false;
 	}
 	*out_value = value;
@@ -66,10 +66,12 @@ bool usher_text_parse_time(const char *text, int64_t *out_time_us, GError **erro
 {
 	g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
 	if (time == NULL || !g_str_has_suffix(text, "Z")) {
-		usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no time like 2026-01-31T12:00:00Z", text);
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"'%s' is no time like 2026-01-31T12:00:00Z", text);
 		return false;
 	}
-	*out_time_us = g_date_time_to_unix(time) * G_USEC_PER_SEC + g_date_time_get_microsecond(time);
+	*out_time_us =
+		g_date_time_to_unix(time) * G_USEC_PER_SEC + g_date_time_get_microsecond(time);
 	return true;
 }
 
@@ -85,8 +87,8 @@ char *usher_text_join_array(const GPtrArray *strings, const char *separator)
 {
 	GString *joined = g_string_new(NULL);
 	for (unsigned i = 0; i < strings->len; i++)
-		g_string_append_printf(joined, "%s%s", i > 0 ? separator : "",
-				       (const char *) strings->pdata[i]);
+		g_string_append_printf(
+			joined, "%s%s", i > 0 ? separator : "", (const char *) strings->pdata[i]);
 	return g_string_free(joined, FALSE);
 }
 

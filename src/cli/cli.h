@@ -146,19 +146,18 @@ typedef struct UsherNoun {
 extern const UsherNoun usher_nouns[];
 const UsherNoun *usher_cli_noun(const char *kind);
 
-
 /* rows.c: lists of objects. */
 /* What --columns asks for, of the noun's columns and the members of its objects; ends the call with
  * a usage error where there is no such. NULL words: the noun's. */
 bool usher_cli_choose_columns(UsherCli *cli, const UsherNoun *noun, const char *words,
 	const GPtrArray *items, GError **error);
 /* By the column or member; a leading "-" turns the order round; what lacks it comes last. */
-bool usher_cli_sort(UsherCli *cli, const UsherNoun *noun, const char *field, GPtrArray *items,
-	GError **error);
+bool usher_cli_sort(
+	UsherCli *cli, const UsherNoun *noun, const char *field, GPtrArray *items, GError **error);
 void usher_cli_print_items(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items);
 /* The same with a line above each run of items that have one heading, in what people read. */
 void usher_cli_print_sections(UsherCli *cli, const UsherNoun *noun, const GPtrArray *items,
-	char *(*heading)(const UsherJson *));
+	char *(*heading)(const UsherJson *) );
 /* One more of a list that was printed: its columns stay where they are. */
 void usher_cli_print_row(UsherCli *cli, const UsherNoun *noun, const UsherJson *object);
 /* What the next command takes. */

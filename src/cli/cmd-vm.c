@@ -153,7 +153,7 @@ static void put_timeout(UsherCli *cli, UsherJsonWriter *body)
 {
 	uint32_t seconds;
 	bool is_given = usher_cli_has(cli, "timeout") &&
-			usher_text_parse_u32(usher_cli_text(cli, "timeout"), UINT32_MAX, &seconds, NULL);
+		usher_text_parse_u32(usher_cli_text(cli, "timeout"), UINT32_MAX, &seconds, NULL);
 	if (is_given)
 		usher_json_put_int(body, "timeout_seconds", seconds);
 }

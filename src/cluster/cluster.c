@@ -33,8 +33,8 @@ void usher_cluster_free(UsherCluster *cluster)
 	g_free(cluster);
 }
 
-bool usher_cluster_attempt(UsherCluster *cluster, bool dry_run, UsherAttempt attempt, void *data,
-			   GError **error)
+bool usher_cluster_attempt(
+	UsherCluster *cluster, bool dry_run, UsherAttempt attempt, void *data, GError **error)
 {
 	for (unsigned i = 0;; i++) {
 		if (!usher_world_refresh(cluster->world, error))
@@ -65,7 +65,7 @@ char *usher_cluster_new_id(UsherCluster *cluster, const char *prefix)
 }
 
 void usher_cluster_tell(UsherCluster *cluster, UsherTxn *txn, const char *actor, const char *action,
-			const char *object, const char *format, ...)
+	const char *object, const char *format, ...)
 {
 	g_autoptr(UsherEvent) event = usher_event_new();
 	event->time = cluster->clock->ops->wall(cluster->clock);
@@ -85,7 +85,7 @@ void usher_cluster_tell(UsherCluster *cluster, UsherTxn *txn, const char *actor,
 }
 
 const void *usher_cluster_find(UsherCluster *cluster, UsherWorldTable table, const char *noun,
-			       const char *name, GError **error)
+	const char *name, GError **error)
 {
 	const void *record = usher_world_get(cluster->world, table, name);
 	if (record == NULL) {
@@ -110,8 +110,8 @@ bool usher_cluster_is_idle(UsherCluster *cluster, const char *object, GError **e
 	const UsherOperation *operation =
 		usher_world_get(cluster->world, USHER_TABLE_OPERATION, active->operation);
 	usher_error_set(error, USHER_ERROR_BUSY, "%s is busy with operation %s (%s)", object,
-			active->operation,
-			operation != NULL ? usher_operation_kind_names[operation->kind] : "unknown");
+		active->operation,
+		operation != NULL ? usher_operation_kind_names[operation->kind] : "unknown");
 	if (error != NULL)
 		usher_error_set_object(*error, object);
 	return false;
@@ -134,8 +134,8 @@ static GPtrArray *leases_where(UsherCluster *cluster, const char *vm, const char
 	for (unsigned i = leases->len; i-- > 0;) {
 		const UsherLease *lease = leases->pdata[i];
 		bool is_wanted = !usher_lease_state_is_end(lease->state) &&
-				 (vm == NULL || strcmp(lease->guest->name, vm) == 0) &&
-				 (node == NULL || strcmp(lease->node, node) == 0);
+			(vm == NULL || strcmp(lease->guest->name, vm) == 0) &&
+			(node == NULL || strcmp(lease->node, node) == 0);
 		if (!is_wanted)
 			g_ptr_array_remove_index(leases, i);
 	}
@@ -182,7 +182,8 @@ UsherView *usher_view_new(UsherCluster *cluster, const char *node)
 	view->groups = usher_world_list(cluster->world, USHER_TABLE_GROUP, "");
 	view->rules = usher_world_list(cluster->world, USHER_TABLE_RULE, "");
 	view->busy = busy_devices(cluster);
-	view->node = (UsherPlaceNode){ node, view->devices, view->groups, view->rules, view->ledgers, view->busy };
+	view->node = (UsherPlaceNode){ node, view->devices, view->groups, view->rules,
+		view->ledgers, view->busy };
 	return view;
 }
 

@@ -46,8 +46,9 @@ static bool may_be_node(UsherCluster *cluster, const UsherReport *report, GError
 	bool is_instance = g_strcmp0(node->instance, report->instance) == 0;
 	if (is_machine && (is_instance || !is_boot))
 		return true;
-	usher_error_set(error, USHER_ERROR_CONFLICT, "node %s is another %s, and it lives (machine-id %s)",
-			report->node, is_machine ? "agent of this machine" : "machine", node->machine_id);
+	usher_error_set(error, USHER_ERROR_CONFLICT,
+		"node %s is another %s, and it lives (machine-id %s)", report->node,
+		is_machine ? "agent of this machine" : "machine", node->machine_id);
 	return false;
 }
 
@@ -63,7 +64,8 @@ static bool stage_session(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 	live->name = g_strdup(name);
 	live->session = g_strdup(intake->session);
 	usher_world_put(cluster->world, txn, USHER_TABLE_NODE, name, node);
-	usher_world_put_for_session(cluster->world, txn, USHER_TABLE_LIVE, name, live, intake->session);
+	usher_world_put_for_session(
+		cluster->world, txn, USHER_TABLE_LIVE, name, live, intake->session);
 	g_autofree char *object = g_strconcat("node/", name, NULL);
 	g_autofree char *actor = g_strconcat("agent ", name, NULL);
 	usher_cluster_tell(cluster, txn, actor, "joined", object, "node %s is there", name);
@@ -73,12 +75,14 @@ static bool stage_session(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 static char *open_session(UsherCluster *cluster, const UsherReport *report, GError **error)
 {
 	if (!usher_text_is_name(report->node)) {
-		usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no name for a node", report->node);
+		usher_error_set(
+			error, USHER_ERROR_INVALID, "'%s' is no name for a node", report->node);
 		return NULL;
 	}
 	if (!usher_world_refresh(cluster->world, error) || !may_be_node(cluster, report, error))
 		return NULL;
-	const UsherNodeLive *before = usher_world_get(cluster->world, USHER_TABLE_LIVE, report->node);
+	const UsherNodeLive *before =
+		usher_world_get(cluster->world, USHER_TABLE_LIVE, report->node);
 	g_autofree char *old = before != NULL ? g_strdup(before->session) : NULL;
 	UsherIntake intake = { .report = report };
 	intake.session = cluster->store->ops->session_open(cluster->store, SESSION_TTL_US, error);
@@ -101,9 +105,10 @@ static bool renew_session(UsherCluster *cluster, const UsherReport *report, GErr
 	const UsherNodeLive *live = usher_world_get(cluster->world, USHER_TABLE_LIVE, report->node);
 	g_autoptr(GError) problem = NULL;
 	if (live != NULL && strcmp(live->session, report->session) == 0 &&
-	    cluster->store->ops->session_renew(cluster->store, report->session, &problem))
+		cluster->store->ops->session_renew(cluster->store, report->session, &problem))
 		return true;
-	usher_error_set(error, USHER_ERROR_UNAVAILABLE, "the session of node %s has ended", report->node);
+	usher_error_set(
+		error, USHER_ERROR_UNAVAILABLE, "the session of node %s has ended", report->node);
 	return false;
 }
 
@@ -113,8 +118,10 @@ static bool stage_node(UsherCluster *cluster, UsherTxn *txn, void *data, GError 
 {
 	(void) error;
 	const UsherReport *report = ((UsherIntake *) data)->report;
-	const UsherNodeInfo *known = usher_world_get(cluster->world, USHER_TABLE_NODE, report->node);
-	if (known == NULL || (known->ready == report->ready && known->devices == report->devices_total))
+	const UsherNodeInfo *known =
+		usher_world_get(cluster->world, USHER_TABLE_NODE, report->node);
+	if (known == NULL ||
+		(known->ready == report->ready && known->devices == report->devices_total))
 		return true;
 	g_autoptr(UsherNodeInfo) node = usher_node_info_new();
 	fill_node(cluster, report, node);
@@ -123,8 +130,8 @@ static bool stage_node(UsherCluster *cluster, UsherTxn *txn, void *data, GError 
 }
 
 /* A device that is at peace again is no longer fenced or in quarantine. */
-static void stage_cleared(UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device,
-			  GHashTable *cleared)
+static void stage_cleared(
+	UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device, GHashTable *cleared)
 {
 	if (device->state == USHER_DEVICE_FENCED || device->state == USHER_DEVICE_QUARANTINED)
 		return;
@@ -133,7 +140,8 @@ static void stage_cleared(UsherCluster *cluster, UsherTxn *txn, const UsherDevic
 	for (unsigned i = 0; i < ledgers->len; i++) {
 		const UsherLedger *ledger = ledgers->pdata[i];
 		const UsherLedgerEntry *entry = usher_ledger_holder(ledger, device->id);
-		if (entry == NULL || entry->lease != NULL || !g_hash_table_add(cleared, ledger->unit))
+		if (entry == NULL || entry->lease != NULL ||
+			!g_hash_table_add(cleared, ledger->unit))
 			continue;
 		g_autoptr(UsherLedger) after = usher_ledger_clear(ledger, device->id);
 		g_autofree char *name = g_strconcat(prefix, ledger->unit, NULL);
@@ -148,7 +156,8 @@ static char *follow_address(const GHashTable *moved, const char *address)
 }
 
 /* Leases hold ids; where nothing was done yet at the old addresses, they follow to the new ones. */
-static void stage_moved_leases(UsherCluster *cluster, UsherTxn *txn, const char *node, const GHashTable *moved)
+static void stage_moved_leases(
+	UsherCluster *cluster, UsherTxn *txn, const char *node, const GHashTable *moved)
 {
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_on(cluster, node);
 	for (unsigned i = 0; i < leases->len; i++) {
@@ -160,7 +169,8 @@ static void stage_moved_leases(UsherCluster *cluster, UsherTxn *txn, const char 
 		lease->device->address = follow_address(moved, known->device->address);
 		for (unsigned j = 0; j < known->companions->len; j++) {
 			g_free(lease->companions->pdata[j]);
-			lease->companions->pdata[j] = follow_address(moved, known->companions->pdata[j]);
+			lease->companions->pdata[j] =
+				follow_address(moved, known->companions->pdata[j]);
 		}
 		usher_world_put(cluster->world, txn, USHER_TABLE_LEASE, lease->id, lease);
 	}
@@ -169,19 +179,22 @@ static void stage_moved_leases(UsherCluster *cluster, UsherTxn *txn, const char 
 /* So many are told each by itself; more, as when buses shift, in one event: a transaction is small. */
 #define MOVED_TOLD_EACH 8
 
-static void tell_moved(UsherCluster *cluster, UsherTxn *txn, const char *node, const GPtrArray *sentences,
-		       const GPtrArray *ids)
+static void tell_moved(UsherCluster *cluster, UsherTxn *txn, const char *node,
+	const GPtrArray *sentences, const GPtrArray *ids)
 {
 	g_autofree char *actor = g_strconcat("agent ", node, NULL);
 	for (unsigned i = 0; sentences->len <= MOVED_TOLD_EACH && i < sentences->len; i++) {
-		g_autofree char *object = g_strdup_printf("device/%s/%s", node, (char *) ids->pdata[i]);
-		usher_cluster_tell(cluster, txn, actor, "moved", object, "%s", (char *) sentences->pdata[i]);
+		g_autofree char *object =
+			g_strdup_printf("device/%s/%s", node, (char *) ids->pdata[i]);
+		usher_cluster_tell(
+			cluster, txn, actor, "moved", object, "%s", (char *) sentences->pdata[i]);
 	}
 	if (sentences->len <= MOVED_TOLD_EACH)
 		return;
 	g_autofree char *object = g_strconcat("node/", node, NULL);
 	g_autofree char *all = usher_text_join_array(sentences, ", ");
-	usher_cluster_tell(cluster, txn, actor, "moved", object, "%u devices of %s: %s", sentences->len, node, all);
+	usher_cluster_tell(cluster, txn, actor, "moved", object, "%u devices of %s: %s",
+		sentences->len, node, all);
 }
 
 /* Records that are at another address than before. */
@@ -193,14 +206,16 @@ static void stage_moved(UsherCluster *cluster, UsherTxn *txn, const UsherReport 
 	for (unsigned i = 0; i < report->devices->len; i++) {
 		const UsherDevice *device = report->devices->pdata[i];
 		g_autofree char *name = g_strdup_printf("%s/%s", report->node, device->id);
-		const UsherDevice *known = usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
+		const UsherDevice *known =
+			usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
 		if (known == NULL || device->state == USHER_DEVICE_ABSENT ||
-		    strcmp(known->address, device->address) == 0)
+			strcmp(known->address, device->address) == 0)
 			continue;
 		g_hash_table_insert(moved, known->address, device->address);
 		g_ptr_array_add(ids, device->id);
-		g_ptr_array_add(sentences, g_strdup_printf("%s moved from %s to %s", device->id,
-							   known->address, device->address));
+		g_ptr_array_add(sentences,
+			g_strdup_printf("%s moved from %s to %s", device->id, known->address,
+				device->address));
 	}
 	if (sentences->len == 0)
 		return;
@@ -213,7 +228,7 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 	const UsherReport *report = ((UsherIntake *) data)->report;
 	if (report->devices->len + report->gone->len > USHER_REPORT_MAX_DEVICES) {
 		usher_error_set(error, USHER_ERROR_INVALID, "a report of more than %d devices",
-				USHER_REPORT_MAX_DEVICES);
+			USHER_REPORT_MAX_DEVICES);
 		return false;
 	}
 	g_autoptr(GHashTable) cleared = g_hash_table_new(g_str_hash, g_str_equal);
@@ -221,7 +236,8 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 	for (unsigned i = 0; i < report->devices->len; i++) {
 		g_autoptr(UsherDevice) device = usher_device_dup(report->devices->pdata[i]);
 		if (device->id == NULL || strlen(device->id) > USHER_NAME_MAX) {
-			usher_error_set(error, USHER_ERROR_INVALID, "device %s has no id", device->address);
+			usher_error_set(
+				error, USHER_ERROR_INVALID, "device %s has no id", device->address);
 			return false;
 		}
 		g_free(device->node);
@@ -231,10 +247,12 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 		stage_cleared(cluster, txn, device, cleared);
 	}
 	for (unsigned i = 0; i < report->gone->len; i++) {
-		g_autofree char *name = g_strdup_printf("%s/%s", report->node, (char *) report->gone->pdata[i]);
-		const UsherDevice *known = usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
+		g_autofree char *name =
+			g_strdup_printf("%s/%s", report->node, (char *) report->gone->pdata[i]);
+		const UsherDevice *known =
+			usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
 		if (known == NULL ||
-		    (known->state == USHER_DEVICE_ABSENT && known->identity_problem == NULL))
+			(known->state == USHER_DEVICE_ABSENT && known->identity_problem == NULL))
 			continue;
 		g_autoptr(UsherDevice) absent = usher_device_dup(known);
 		absent->state = USHER_DEVICE_ABSENT;
@@ -270,7 +288,8 @@ static bool stage_guests(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	for (unsigned i = intake->from; i < end; i++) {
 		const UsherGuestInfo *guest = report->guests->pdata[i];
 		g_autofree char *name = g_strdup_printf("%s/%s", report->node, guest->uuid);
-		const UsherGuestInfo *known = usher_world_get(cluster->world, USHER_TABLE_GUEST, name);
+		const UsherGuestInfo *known =
+			usher_world_get(cluster->world, USHER_TABLE_GUEST, name);
 		if (known == NULL || !guests_are_equal(known, guest))
 			usher_world_put(cluster->world, txn, USHER_TABLE_GUEST, name, guest);
 	}
@@ -298,11 +317,14 @@ static bool take_in_guests(UsherCluster *cluster, UsherIntake *intake, GError **
 {
 	if (!intake->report->has_guests)
 		return true;
-	for (intake->from = 0; intake->from < intake->report->guests->len; intake->from += GUESTS_AT_ONCE) {
-		if (!usher_cluster_attempt(cluster, /* dry_run */ false, stage_guests, intake, error))
+	for (intake->from = 0; intake->from < intake->report->guests->len;
+		intake->from += GUESTS_AT_ONCE) {
+		if (!usher_cluster_attempt(
+			    cluster, /* dry_run */ false, stage_guests, intake, error))
 			return false;
 	}
-	return usher_cluster_attempt(cluster, /* dry_run */ false, stage_guests_gone, intake, error);
+	return usher_cluster_attempt(
+		cluster, /* dry_run */ false, stage_guests_gone, intake, error);
 }
 
 /* ---- leases and operations ---- */
@@ -322,7 +344,7 @@ static bool stage_lease(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 	const UsherLease *reported = intake->item;
 	const UsherLease *known = usher_world_get(cluster->world, USHER_TABLE_LEASE, reported->id);
 	if (known == NULL || g_strcmp0(known->node, intake->report->node) != 0 ||
-	    !usher_lease_state_may_reach(known->state, reported->state))
+		!usher_lease_state_may_reach(known->state, reported->state))
 		return true;
 	g_autoptr(UsherLease) lease = usher_lease_dup(known);
 	lease->state = reported->state;
@@ -336,14 +358,15 @@ static bool stage_lease(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 	if (usher_lease_state_is_end(lease->state) && lease->until == 0)
 		lease->until = cluster->clock->ops->wall(cluster->clock);
 	if (lease->state == known->state && g_strcmp0(lease->reason, known->reason) == 0 &&
-	    lease->was->len == known->was->len)
+		lease->was->len == known->was->len)
 		return true;
 	usher_lease_stage(cluster, txn, lease, bar_of(cluster, intake->report, lease));
 	g_autofree char *object = g_strconcat("lease/", lease->id, NULL);
 	g_autofree char *actor = g_strconcat("agent ", intake->report->node, NULL);
-	usher_cluster_tell(cluster, txn, actor, usher_lease_state_name(lease->state), object, "%s %s: %s%s%s",
-			   lease->guest->name, lease->device->address, usher_lease_state_name(lease->state),
-			   lease->reason != NULL ? ": " : "", lease->reason != NULL ? lease->reason : "");
+	usher_cluster_tell(cluster, txn, actor, usher_lease_state_name(lease->state), object,
+		"%s %s: %s%s%s", lease->guest->name, lease->device->address,
+		usher_lease_state_name(lease->state), lease->reason != NULL ? ": " : "",
+		lease->reason != NULL ? lease->reason : "");
 	return true;
 }
 
@@ -369,26 +392,30 @@ static bool stage_operation(UsherCluster *cluster, UsherTxn *txn, void *data, GE
 	(void) error;
 	const UsherIntake *intake = data;
 	const UsherOperation *reported = intake->item;
-	const UsherOperation *known = usher_world_get(cluster->world, USHER_TABLE_OPERATION, reported->id);
+	const UsherOperation *known =
+		usher_world_get(cluster->world, USHER_TABLE_OPERATION, reported->id);
 	if (known == NULL) {
 		if (reported->kind == USHER_KIND_RETURN && strchr(reported->object, '/') != NULL)
 			stage_own_operation(cluster, txn, intake);
 		return true;
 	}
-	if (usher_operation_state_is_end(known->state) || g_strcmp0(known->node, intake->report->node) != 0)
+	if (usher_operation_state_is_end(known->state) ||
+		g_strcmp0(known->node, intake->report->node) != 0)
 		return true;
 	g_autoptr(UsherOperation) operation = usher_operation_dup(known);
 	operation->state = reported->state;
 	g_ptr_array_set_size(operation->steps, 0);
 	for (unsigned i = 0; i < reported->steps->len; i++)
-		g_ptr_array_add(operation->steps, usher_operation_step_dup(reported->steps->pdata[i]));
+		g_ptr_array_add(
+			operation->steps, usher_operation_step_dup(reported->steps->pdata[i]));
 	g_ptr_array_set_size(operation->needs, 0);
 	for (unsigned i = 0; i < reported->needs->len; i++)
 		g_ptr_array_add(operation->needs, g_strdup(reported->needs->pdata[i]));
 	usher_problem_free(operation->error);
 	operation->error = reported->error != NULL ? usher_problem_dup(reported->error) : NULL;
 	if (!usher_operation_state_is_end(operation->state)) {
-		usher_world_put(cluster->world, txn, USHER_TABLE_OPERATION, operation->id, operation);
+		usher_world_put(
+			cluster->world, txn, USHER_TABLE_OPERATION, operation->id, operation);
 		return true;
 	}
 	operation->ended = cluster->clock->ops->wall(cluster->clock);
@@ -397,7 +424,7 @@ static bool stage_operation(UsherCluster *cluster, UsherTxn *txn, void *data, GE
 }
 
 static bool take_in_each(UsherCluster *cluster, UsherIntake *intake, const GPtrArray *items,
-			 UsherAttempt attempt, GError **error)
+	UsherAttempt attempt, GError **error)
 {
 	for (unsigned i = 0; i < items->len; i++) {
 		intake->item = items->pdata[i];
@@ -409,15 +436,18 @@ static bool take_in_each(UsherCluster *cluster, UsherIntake *intake, const GPtrA
 
 /* ---- the answer ---- */
 
-static UsherWants *read_wants(UsherCluster *cluster, const char *node, const char *session, bool with_records)
+static UsherWants *read_wants(
+	UsherCluster *cluster, const char *node, const char *session, bool with_records)
 {
 	UsherWants *wants = usher_wants_new();
 	wants->session = g_strdup(session);
 	wants->revision = usher_world_revision(cluster->world);
-	g_autoptr(GPtrArray) operations = usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
+	g_autoptr(GPtrArray) operations =
+		usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
 	for (unsigned i = 0; i < operations->len; i++) {
 		const UsherOperation *operation = operations->pdata[i];
-		if (g_strcmp0(operation->node, node) == 0 && !usher_operation_state_is_end(operation->state))
+		if (g_strcmp0(operation->node, node) == 0 &&
+			!usher_operation_state_is_end(operation->state))
 			g_ptr_array_add(wants->operations, usher_operation_dup(operation));
 	}
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_on(cluster, node);
@@ -448,9 +478,9 @@ UsherWants *usher_cluster_exchange(UsherCluster *cluster, const UsherReport *rep
 	g_hash_table_replace(cluster->last_seen, g_strdup(report->node), seen);
 	UsherIntake intake = { .report = report };
 	bool is_taken = usher_cluster_attempt(cluster, false, stage_node, &intake, error) &&
-			usher_cluster_attempt(cluster, false, stage_devices, &intake, error) &&
-			take_in_guests(cluster, &intake, error) &&
-			take_in_each(cluster, &intake, report->leases, stage_lease, error) &&
-			take_in_each(cluster, &intake, report->operations, stage_operation, error);
+		usher_cluster_attempt(cluster, false, stage_devices, &intake, error) &&
+		take_in_guests(cluster, &intake, error) &&
+		take_in_each(cluster, &intake, report->leases, stage_lease, error) &&
+		take_in_each(cluster, &intake, report->operations, stage_operation, error);
 	return is_taken ? read_wants(cluster, report->node, session, is_new) : NULL;
 }

@@ -14,14 +14,15 @@ static bool name_is_legal(const char *noun, const char *name, GError **error)
 	if (name != NULL && usher_text_is_name(name))
 		return true;
 	usher_error_set(error, USHER_ERROR_INVALID,
-			"'%s' is no name for a %s: 1 to 63 of a-z, 0-9, '.' and '-', a letter or digit at both ends",
-			name != NULL ? name : "", noun);
+		"'%s' is no name for a %s: 1 to 63 of a-z, 0-9, '.' and '-', a letter or digit at "
+		"both ends",
+		name != NULL ? name : "", noun);
 	return false;
 }
 
 /* What If-Match and If-None-Match ask. */
 static bool revision_is_expected(UsherCluster *cluster, const UsherAsk *ask, UsherWorldTable table,
-				 const char *noun, const char *name, GError **error)
+	const char *noun, const char *name, GError **error)
 {
 	int64_t revision = usher_world_revision_of(cluster->world, table, name);
 	if (ask->expect == USHER_ANY_REVISION || ask->expect == revision)
@@ -30,9 +31,9 @@ static bool revision_is_expected(UsherCluster *cluster, const UsherAsk *ask, Ush
 		usher_error_set(error, USHER_ERROR_CONFLICT, "%s '%s' exists already", noun, name);
 	else
 		usher_error_set(error, USHER_ERROR_CONFLICT,
-				"%s '%s' has changed: it is at revision %" G_GINT64_FORMAT
-				", not %" G_GINT64_FORMAT,
-				noun, name, revision, ask->expect);
+			"%s '%s' has changed: it is at revision %" G_GINT64_FORMAT
+			", not %" G_GINT64_FORMAT,
+			noun, name, revision, ask->expect);
 	g_autofree char *object = g_strdup_printf("%s/%s", noun, name);
 	if (error != NULL)
 		usher_error_set_object(*error, object);
@@ -54,13 +55,13 @@ static bool stage_put(UsherCluster *cluster, UsherTxn *txn, void *data, GError *
 		return false;
 	bool exists = usher_world_get(cluster->world, put->table, put->name) != NULL;
 	usher_world_put(cluster->world, txn, put->table, put->name, put->record);
-	usher_cluster_tell(cluster, txn, put->ask->actor, exists ? "updated" : "created", object, "%s %s",
-			   object, exists ? "was changed" : "was created");
+	usher_cluster_tell(cluster, txn, put->ask->actor, exists ? "updated" : "created", object,
+		"%s %s", object, exists ? "was changed" : "was created");
 	return true;
 }
 
-bool usher_cluster_group_put(UsherCluster *cluster, const UsherAsk *ask, const UsherGroup *group,
-			     GError **error)
+bool usher_cluster_group_put(
+	UsherCluster *cluster, const UsherAsk *ask, const UsherGroup *group, GError **error)
 {
 	if (!name_is_legal("group", group->name, error))
 		return false;
@@ -68,8 +69,8 @@ bool usher_cluster_group_put(UsherCluster *cluster, const UsherAsk *ask, const U
 	return usher_cluster_attempt(cluster, ask->dry_run, stage_put, &put, error);
 }
 
-bool usher_cluster_rule_put(UsherCluster *cluster, const UsherAsk *ask, const UsherRule *rule,
-			    GError **error)
+bool usher_cluster_rule_put(
+	UsherCluster *cluster, const UsherAsk *ask, const UsherRule *rule, GError **error)
 {
 	if (!name_is_legal("rule", rule->name, error))
 		return false;
@@ -105,10 +106,11 @@ static bool stage_delete(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	const UsherPut *put = data;
 	g_autofree char *object = g_strdup_printf("%s/%s", put->noun, put->name);
 	if (usher_cluster_find(cluster, put->table, put->noun, put->name, error) == NULL ||
-	    !revision_is_expected(cluster, put->ask, put->table, put->noun, put->name, error))
+		!revision_is_expected(cluster, put->ask, put->table, put->noun, put->name, error))
 		return false;
 	usher_world_delete(cluster->world, txn, put->table, put->name);
-	usher_cluster_tell(cluster, txn, put->ask->actor, "deleted", object, "%s was deleted", object);
+	usher_cluster_tell(
+		cluster, txn, put->ask->actor, "deleted", object, "%s was deleted", object);
 	return true;
 }
 
@@ -117,7 +119,8 @@ static bool stage_group_delete(UsherCluster *cluster, UsherTxn *txn, void *data,
 	const UsherPut *put = data;
 	g_autofree char *users = users_of(cluster, put->name);
 	if (users != NULL) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "group '%s' is requested by %s", put->name, users);
+		usher_error_set(error, USHER_ERROR_CONFLICT, "group '%s' is requested by %s",
+			put->name, users);
 		return false;
 	}
 	if (!stage_delete(cluster, txn, data, error))
@@ -131,13 +134,15 @@ static bool stage_group_delete(UsherCluster *cluster, UsherTxn *txn, void *data,
 	return true;
 }
 
-bool usher_cluster_group_delete(UsherCluster *cluster, const UsherAsk *ask, const char *name, GError **error)
+bool usher_cluster_group_delete(
+	UsherCluster *cluster, const UsherAsk *ask, const char *name, GError **error)
 {
 	UsherPut put = { ask, USHER_TABLE_GROUP, "group", name, NULL };
 	return usher_cluster_attempt(cluster, ask->dry_run, stage_group_delete, &put, error);
 }
 
-bool usher_cluster_rule_delete(UsherCluster *cluster, const UsherAsk *ask, const char *name, GError **error)
+bool usher_cluster_rule_delete(
+	UsherCluster *cluster, const UsherAsk *ask, const char *name, GError **error)
 {
 	UsherPut put = { ask, USHER_TABLE_RULE, "rule", name, NULL };
 	return usher_cluster_attempt(cluster, ask->dry_run, stage_delete, &put, error);
@@ -152,11 +157,12 @@ typedef struct UsherMaking {
 } UsherMaking;
 
 /* The device "ADDRESS" or "NODE/ADDRESS" means, in its node's view. */
-static const UsherDevice *find_device(UsherCluster *cluster, const char *text, UsherView **out_view,
-				      GError **error)
+static const UsherDevice *find_device(
+	UsherCluster *cluster, const char *text, UsherView **out_view, GError **error)
 {
 	const char *slash = strchr(text, '/');
-	g_autofree char *wanted_node = slash != NULL ? g_strndup(text, (size_t) (slash - text)) : NULL;
+	g_autofree char *wanted_node =
+		slash != NULL ? g_strndup(text, (size_t) (slash - text)) : NULL;
 	UsherPciAddr addr;
 	char address[USHER_PCI_ADDR_TEXT];
 	if (!usher_pci_addr_parse(slash != NULL ? slash + 1 : text, &addr, error))
@@ -172,11 +178,13 @@ static const UsherDevice *find_device(UsherCluster *cluster, const char *text, U
 		g_autoptr(UsherView) view = usher_view_new(cluster, node->name);
 		for (unsigned j = 0; j < view->devices->len; j++) {
 			const UsherDevice *device = view->devices->pdata[j];
-			if (strcmp(device->address, address) != 0 || device->state == USHER_DEVICE_ABSENT)
+			if (strcmp(device->address, address) != 0 ||
+				device->state == USHER_DEVICE_ABSENT)
 				continue;
 			if (found != NULL) {
 				usher_error_set(error, USHER_ERROR_INVALID,
-						"device %s is on several nodes: say NODE/%s", address, address);
+					"device %s is on several nodes: say NODE/%s", address,
+					address);
 				g_clear_pointer(out_view, usher_view_free);
 				return NULL;
 			}
@@ -187,18 +195,20 @@ static const UsherDevice *find_device(UsherCluster *cluster, const char *text, U
 	}
 	if (found == NULL)
 		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device %s%s%s", address,
-				wanted_node != NULL ? " on node " : "", wanted_node != NULL ? wanted_node : "");
+			wanted_node != NULL ? " on node " : "",
+			wanted_node != NULL ? wanted_node : "");
 	return found;
 }
 
 /* GROUP-ID: one rule a device, the same one when it is made again. */
-static UsherRule *rule_for(const UsherMaking *making, const UsherView *view, const UsherDevice *device)
+static UsherRule *rule_for(
+	const UsherMaking *making, const UsherView *view, const UsherDevice *device)
 {
 	UsherRule *rule = usher_rule_new();
 	const char *letters = g_str_has_prefix(device->id, "d-") ? device->id + 2 : device->id;
-	rule->name = making->like ? g_strdup_printf("%s-%s-%s", making->group, device->vendor_id,
-						    device->device_id)
-				  : g_strdup_printf("%s-%s", making->group, letters);
+	rule->name = making->like
+		? g_strdup_printf("%s-%s-%s", making->group, device->vendor_id, device->device_id)
+		: g_strdup_printf("%s-%s", making->group, letters);
 	rule->group = g_strdup(making->group);
 	rule->node = making->like ? NULL : g_strdup(view->node.name);
 	rule->filter = making->like ? usher_filter_like_device(device)
@@ -208,8 +218,8 @@ static UsherRule *rule_for(const UsherMaking *making, const UsherView *view, con
 	return rule;
 }
 
-static bool make_one(UsherCluster *cluster, UsherTxn *txn, UsherMaking *making, const char *text,
-		     GError **error)
+static bool make_one(
+	UsherCluster *cluster, UsherTxn *txn, UsherMaking *making, const char *text, GError **error)
 {
 	g_autoptr(UsherView) view = NULL;
 	const UsherDevice *device = find_device(cluster, text, &view, error);
@@ -217,8 +227,8 @@ static bool make_one(UsherCluster *cluster, UsherTxn *txn, UsherMaking *making, 
 		return false;
 	if (device->guard != NULL && device->guard->verdict == USHER_VERDICT_REFUSED) {
 		g_autofree char *proof = usher_guard_explain(device->guard);
-		usher_error_set(error, USHER_ERROR_DENIED, "device %s can't be given: %s", device->address,
-				proof);
+		usher_error_set(error, USHER_ERROR_DENIED, "device %s can't be given: %s",
+			device->address, proof);
 		return false;
 	}
 	g_autoptr(UsherRule) rule = rule_for(making, view, device);
@@ -231,34 +241,37 @@ static bool make_one(UsherCluster *cluster, UsherTxn *txn, UsherMaking *making, 
 	}
 	usher_world_put(cluster->world, txn, USHER_TABLE_RULE, rule->name, rule);
 	g_autofree char *object = g_strconcat("rule/", rule->name, NULL);
-	usher_cluster_tell(cluster, txn, making->ask->actor, "created", object, "%s: %s is now in group %s",
-			   rule->filter, device->address, making->group);
+	usher_cluster_tell(cluster, txn, making->ask->actor, "created", object,
+		"%s: %s is now in group %s", rule->filter, device->address, making->group);
 	g_ptr_array_add(making->rules, g_steal_pointer(&rule));
 	return true;
 }
 
-static bool stage_group_on_the_way(UsherCluster *cluster, UsherTxn *txn, const UsherMaking *making,
-				   GError **error)
+static bool stage_group_on_the_way(
+	UsherCluster *cluster, UsherTxn *txn, const UsherMaking *making, GError **error)
 {
 	if (usher_world_get(cluster->world, USHER_TABLE_GROUP, making->group) != NULL)
 		return true;
 	if (making->group_type == NULL)
-		return usher_cluster_find(cluster, USHER_TABLE_GROUP, "group", making->group, error) != NULL;
+		return usher_cluster_find(
+			       cluster, USHER_TABLE_GROUP, "group", making->group, error) != NULL;
 	if (!name_is_legal("group", making->group, error))
 		return false;
 	g_autoptr(UsherGroup) group = usher_group_new();
 	group->name = g_strdup(making->group);
 	group->enabled = true;
 	while (usher_group_type_names[group->type] != NULL &&
-	       strcmp(usher_group_type_names[group->type], making->group_type) != 0)
+		strcmp(usher_group_type_names[group->type], making->group_type) != 0)
 		group->type++;
 	if (usher_group_type_names[group->type] == NULL) {
-		usher_error_set(error, USHER_ERROR_INVALID, "'%s' is no type of group", making->group_type);
+		usher_error_set(
+			error, USHER_ERROR_INVALID, "'%s' is no type of group", making->group_type);
 		return false;
 	}
 	usher_world_put(cluster->world, txn, USHER_TABLE_GROUP, group->name, group);
 	g_autofree char *object = g_strconcat("group/", group->name, NULL);
-	usher_cluster_tell(cluster, txn, making->ask->actor, "created", object, "%s was created", object);
+	usher_cluster_tell(
+		cluster, txn, making->ask->actor, "created", object, "%s was created", object);
 	return true;
 }
 
@@ -297,12 +310,16 @@ static void write_matches(UsherCluster *cluster, const UsherMaking *making, Ushe
 	}
 }
 
-bool usher_cluster_make_resource(UsherCluster *cluster, const UsherAsk *ask, const GPtrArray *devices,
-				 const char *group, const char *group_type, bool like,
-				 UsherJsonWriter *writer, GError **error)
+bool usher_cluster_make_resource(UsherCluster *cluster, const UsherAsk *ask,
+	const GPtrArray *devices, const char *group, const char *group_type, bool like,
+	UsherJsonWriter *writer, GError **error)
 {
 	UsherMaking making = {
-		.ask = ask, .devices = devices, .group = group, .group_type = group_type, .like = like,
+		.ask = ask,
+		.devices = devices,
+		.group = group,
+		.group_type = group_type,
+		.like = like,
 	};
 	making.rules = g_ptr_array_new_with_free_func(usher_rule_type.free);
 	if (!usher_cluster_attempt(cluster, ask->dry_run, stage_making, &making, error)) {

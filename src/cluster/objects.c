@@ -8,10 +8,14 @@
 #include "base/text.h"
 
 const char *const usher_object_kind_names[] = {
-	[USHER_OBJECT_GROUP] = "group",		[USHER_OBJECT_RULE] = "rule",
-	[USHER_OBJECT_VM] = "vm",		[USHER_OBJECT_LEASE] = "lease",
-	[USHER_OBJECT_OPERATION] = "operation", [USHER_OBJECT_NODE] = "node",
-	[USHER_OBJECT_DEVICE] = "device",	[USHER_OBJECT_EVENT] = "event",
+	[USHER_OBJECT_GROUP] = "group",
+	[USHER_OBJECT_RULE] = "rule",
+	[USHER_OBJECT_VM] = "vm",
+	[USHER_OBJECT_LEASE] = "lease",
+	[USHER_OBJECT_OPERATION] = "operation",
+	[USHER_OBJECT_NODE] = "node",
+	[USHER_OBJECT_DEVICE] = "device",
+	[USHER_OBJECT_EVENT] = "event",
 	[USHER_OBJECT_N_KINDS] = NULL,
 };
 
@@ -37,15 +41,16 @@ typedef struct UsherCounts {
 static bool device_is_leased(const UsherView *view, const UsherDevice *device)
 {
 	for (unsigned i = 0; i < view->ledgers->len; i++) {
-		const UsherLedgerEntry *entry = usher_ledger_holder(view->ledgers->pdata[i], device->id);
+		const UsherLedgerEntry *entry =
+			usher_ledger_holder(view->ledgers->pdata[i], device->id);
 		if (entry != NULL)
 			return entry->lease != NULL;
 	}
 	return false;
 }
 
-static void count_members(UsherCluster *cluster, const UsherGroup *group, const char *node,
-			  UsherCounts *counts)
+static void count_members(
+	UsherCluster *cluster, const UsherGroup *group, const char *node, UsherCounts *counts)
 {
 	g_autoptr(UsherView) view = usher_view_new(cluster, node);
 	g_autoptr(GPtrArray) members = usher_place_members(&view->node, group, NULL);
@@ -61,7 +66,8 @@ static void count_members(UsherCluster *cluster, const UsherGroup *group, const 
 	}
 }
 
-static void write_group_status(UsherCluster *cluster, const UsherGroup *group, UsherJsonWriter *writer)
+static void write_group_status(
+	UsherCluster *cluster, const UsherGroup *group, UsherJsonWriter *writer)
 {
 	UsherCounts counts = { 0 };
 	g_autoptr(GPtrArray) nodes = node_names(cluster);
@@ -100,7 +106,7 @@ static void write_vm_status(UsherCluster *cluster, const UsherVm *vm, UsherJsonW
 	const UsherGuestInfo *guest = usher_cluster_guest_of(cluster, vm);
 	bool is_known = guest != NULL && usher_cluster_node_is_live(cluster, vm->home);
 	usher_json_put_string(writer, "state",
-			      usher_guest_state_name(is_known ? guest->state : USHER_GUEST_UNKNOWN));
+		usher_guest_state_name(is_known ? guest->state : USHER_GUEST_UNKNOWN));
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_of_vm(cluster, vm->name);
 	usher_json_key(writer, "leases");
 	usher_json_begin_array(writer);
@@ -114,7 +120,8 @@ static void write_vm_status(UsherCluster *cluster, const UsherVm *vm, UsherJsonW
 static void write_vm(UsherCluster *cluster, const UsherVm *vm, UsherJsonWriter *writer)
 {
 	const UsherGuestInfo *guest = usher_cluster_guest_of(cluster, vm);
-	bool runs = guest != NULL && (guest->state == USHER_GUEST_RUNNING || guest->state == USHER_GUEST_PAUSED);
+	bool runs = guest != NULL &&
+		(guest->state == USHER_GUEST_RUNNING || guest->state == USHER_GUEST_PAUSED);
 	g_autoptr(UsherVm) shown = usher_vm_dup(vm);
 	shown->node = runs ? g_strdup(vm->home) : NULL;
 	usher_record_write_members(&usher_vm_type, shown, writer);
@@ -124,7 +131,8 @@ static void write_node(UsherCluster *cluster, const UsherNodeInfo *node, UsherJs
 {
 	bool is_live = usher_cluster_node_is_live(cluster, node->name);
 	const int64_t *last_seen = g_hash_table_lookup(cluster->last_seen, node->name);
-	g_autofree char *seen = usher_text_print_time(last_seen != NULL ? *last_seen : node->last_seen);
+	g_autofree char *seen =
+		usher_text_print_time(last_seen != NULL ? *last_seen : node->last_seen);
 	usher_json_put_string(writer, "name", node->name);
 	usher_json_put_string(writer, "guest_of", node->guest_of);
 	usher_json_put_int(writer, "revision", node->revision);
@@ -155,7 +163,8 @@ static void write_device(const UsherView *view, const UsherDevice *device, Usher
 {
 	g_autoptr(UsherDevice) shown = usher_device_dup(device);
 	for (unsigned i = 0; i < view->ledgers->len && shown->lease == NULL; i++) {
-		const UsherLedgerEntry *entry = usher_ledger_holder(view->ledgers->pdata[i], device->id);
+		const UsherLedgerEntry *entry =
+			usher_ledger_holder(view->ledgers->pdata[i], device->id);
 		shown->lease = entry != NULL ? g_strdup(entry->lease) : NULL;
 	}
 	for (unsigned i = 0; i < view->groups->len; i++) {
@@ -173,8 +182,8 @@ static void begin_status(UsherJsonWriter *writer)
 	usher_json_begin_object(writer);
 }
 
-void usher_cluster_write(UsherCluster *cluster, UsherObjectKind kind, const char *name, const void *record,
-			 UsherJsonWriter *writer)
+void usher_cluster_write(UsherCluster *cluster, UsherObjectKind kind, const char *name,
+	const void *record, UsherJsonWriter *writer)
 {
 	if (kind == USHER_OBJECT_DEVICE) {
 		g_autofree char *node = g_strndup(name, strcspn(name, "/"));
@@ -235,7 +244,7 @@ static char *device_key(UsherCluster *cluster, const char *name)
 		for (unsigned j = 0; j < view->devices->len; j++) {
 			const UsherDevice *device = view->devices->pdata[j];
 			bool is_it = strcmp(device->id, last) == 0 ||
-				     (slash != NULL && strcmp(device->address, last) == 0);
+				(slash != NULL && strcmp(device->address, last) == 0);
 			if (is_it)
 				return g_strdup_printf("%s/%s", view->node.name, device->id);
 		}
@@ -243,8 +252,8 @@ static char *device_key(UsherCluster *cluster, const char *name)
 	return NULL;
 }
 
-static bool show_event(UsherCluster *cluster, const char *id, UsherJsonWriter *writer, int64_t *out_revision,
-		       GError **error)
+static bool show_event(UsherCluster *cluster, const char *id, UsherJsonWriter *writer,
+	int64_t *out_revision, GError **error)
 {
 	g_autofree char *key = g_strconcat(USHER_EVENT_PREFIX, id, NULL);
 	g_autoptr(UsherStoreItem) item = cluster->store->ops->get(cluster->store, key, error);
@@ -263,7 +272,7 @@ static bool show_event(UsherCluster *cluster, const char *id, UsherJsonWriter *w
 }
 
 bool usher_cluster_show(UsherCluster *cluster, UsherObjectKind kind, const char *name,
-			UsherJsonWriter *writer, int64_t *out_revision, GError **error)
+	UsherJsonWriter *writer, int64_t *out_revision, GError **error)
 {
 	if (!usher_world_refresh(cluster->world, error))
 		return false;
@@ -272,7 +281,8 @@ bool usher_cluster_show(UsherCluster *cluster, UsherObjectKind kind, const char 
 	g_autofree char *found = kind == USHER_OBJECT_DEVICE ? device_key(cluster, name) : NULL;
 	UsherWorldTable table = (UsherWorldTable) kind;
 	const char *key = found != NULL ? found : name;
-	const void *record = usher_cluster_find(cluster, table, usher_object_kind_names[kind], key, error);
+	const void *record =
+		usher_cluster_find(cluster, table, usher_object_kind_names[kind], key, error);
 	if (record == NULL)
 		return false;
 	if (out_revision != NULL)
@@ -298,7 +308,7 @@ static bool is_listed(const UsherListing *listing, const char *name, const void 
 	if (listing->kind == USHER_OBJECT_LEASE) {
 		const UsherLease *lease = record;
 		return (listing->query->all || !usher_lease_state_is_end(lease->state)) &&
-		       (node == NULL || strcmp(lease->node, node) == 0);
+			(node == NULL || strcmp(lease->node, node) == 0);
 	}
 	if (listing->kind == USHER_OBJECT_OPERATION) {
 		const UsherOperation *operation = record;
@@ -339,42 +349,48 @@ static bool list_one(const char *name, const void *record, void *data)
 
 static void list_events(UsherListing *listing)
 {
-	g_autofree char *after =
-		listing->query->after != NULL ? g_strconcat(USHER_EVENT_PREFIX, listing->query->after, NULL) : NULL;
+	g_autofree char *after = listing->query->after != NULL
+		? g_strconcat(USHER_EVENT_PREFIX, listing->query->after, NULL)
+		: NULL;
 	UsherStore *store = listing->cluster->store;
-	g_autoptr(GPtrArray) items = store->ops->list(store, USHER_EVENT_PREFIX, after, listing->query->limit, NULL);
+	g_autoptr(GPtrArray) items =
+		store->ops->list(store, USHER_EVENT_PREFIX, after, listing->query->limit, NULL);
 	for (unsigned i = 0; items != NULL && i < items->len; i++) {
 		const UsherStoreItem *item = items->pdata[i];
-		g_autoptr(UsherEvent) event = usher_record_parse(&usher_event_type, item->value, NULL);
+		g_autoptr(UsherEvent) event =
+			usher_record_parse(&usher_event_type, item->value, NULL);
 		if (event == NULL)
 			continue;
 		event->revision = item->revision;
 		g_free(listing->last);
 		listing->last = g_strdup(event->id);
 		listing->n++;
-		usher_cluster_write(listing->cluster, USHER_OBJECT_EVENT, event->id, event, listing->writer);
+		usher_cluster_write(
+			listing->cluster, USHER_OBJECT_EVENT, event->id, event, listing->writer);
 	}
 	listing->is_cut = listing->query->limit > 0 && listing->n == listing->query->limit;
 }
 
 void usher_cluster_list(UsherCluster *cluster, UsherObjectKind kind, const UsherListQuery *query,
-			UsherJsonWriter *writer, char **out_next)
+	UsherJsonWriter *writer, char **out_next)
 {
 	(void) usher_world_refresh(cluster->world, NULL);
-	UsherListing listing = { .cluster = cluster, .kind = kind, .query = query, .writer = writer };
+	UsherListing listing = {
+		.cluster = cluster, .kind = kind, .query = query, .writer = writer
+	};
 	if (kind == USHER_OBJECT_EVENT)
 		list_events(&listing);
 	else
-		usher_world_foreach_after(cluster->world, (UsherWorldTable) kind, query->after, list_one,
-					  &listing);
+		usher_world_foreach_after(
+			cluster->world, (UsherWorldTable) kind, query->after, list_one, &listing);
 	usher_view_free(listing.view);
 	*out_next = listing.is_cut ? g_strdup(listing.last) : NULL;
 	g_free(listing.last);
 }
 
 /* What a changed key means for objects: the object of that record, or the vm a guest stands for. */
-static bool object_of_key(UsherCluster *cluster, const UsherStoreItem *item, UsherObjectKind *out_kind,
-			  char **out_name)
+static bool object_of_key(UsherCluster *cluster, const UsherStoreItem *item,
+	UsherObjectKind *out_kind, char **out_name)
 {
 	if (g_str_has_prefix(item->key, USHER_EVENT_PREFIX)) {
 		*out_kind = USHER_OBJECT_EVENT;
@@ -411,14 +427,14 @@ static bool object_of_key(UsherCluster *cluster, const UsherStoreItem *item, Ush
 }
 
 /* The object's text as the change left it; as it is now where the key isn't the object's own. */
-static char *object_text(UsherCluster *cluster, UsherObjectKind kind, const char *name,
-			 const UsherStoreItem *item)
+static char *object_text(
+	UsherCluster *cluster, UsherObjectKind kind, const char *name, const UsherStoreItem *item)
 {
 	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ false);
 	UsherWorldTable table;
 	const char *key_name;
 	bool is_own = kind == USHER_OBJECT_EVENT ||
-		      (usher_world_split_key(item->key, &table, &key_name) && (int) table == (int) kind);
+		(usher_world_split_key(item->key, &table, &key_name) && (int) table == (int) kind);
 	bool is_there;
 	if (is_own && item->value != NULL && kind != USHER_OBJECT_EVENT) {
 		void *record = usher_world_parse(table, item, NULL);
@@ -429,7 +445,7 @@ static char *object_text(UsherCluster *cluster, UsherObjectKind kind, const char
 		}
 	} else {
 		is_there = !(is_own && item->value == NULL) &&
-			   usher_cluster_show(cluster, kind, name, writer, NULL, NULL);
+			usher_cluster_show(cluster, kind, name, writer, NULL, NULL);
 	}
 	if (is_there)
 		return usher_json_writer_finish(writer);
@@ -438,11 +454,12 @@ static char *object_text(UsherCluster *cluster, UsherObjectKind kind, const char
 }
 
 bool usher_cluster_changes(UsherCluster *cluster, unsigned kinds_mask, int64_t since, size_t limit,
-			   UsherObjectChanged func, void *data, int64_t *out_upto, GError **error)
+	UsherObjectChanged func, void *data, int64_t *out_upto, GError **error)
 {
 	if (!usher_world_refresh(cluster->world, error))
 		return false;
-	g_autoptr(GPtrArray) items = cluster->store->ops->changes(cluster->store, "", since, limit, error);
+	g_autoptr(GPtrArray) items =
+		cluster->store->ops->changes(cluster->store, "", since, limit, error);
 	if (items == NULL)
 		return false;
 	*out_upto = since;

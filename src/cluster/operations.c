@@ -10,8 +10,8 @@
 /* A little later than the deadline, so that it has surely passed. */
 #define DEADLINE_SLACK_US (100 * G_TIME_SPAN_MILLISECOND)
 
-UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask, UsherOperationKind kind,
-				      const char *node, const char *object, int64_t timeout_us)
+UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask,
+	UsherOperationKind kind, const char *node, const char *object, int64_t timeout_us)
 {
 	UsherOperation *operation = usher_operation_new();
 	operation->id = usher_cluster_new_id(cluster, "op-");
@@ -22,7 +22,8 @@ UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask
 	operation->based_on = usher_world_revision(cluster->world);
 	operation->actor = g_strdup(ask->actor);
 	operation->created = cluster->clock->ops->wall(cluster->clock);
-	operation->deadline = operation->created + (ask->timeout_us > 0 ? ask->timeout_us : timeout_us);
+	operation->deadline =
+		operation->created + (ask->timeout_us > 0 ? ask->timeout_us : timeout_us);
 	return operation;
 }
 
@@ -32,7 +33,8 @@ void usher_operation_argue(UsherOperation *operation, const char *key, const cha
 	usher_json_begin_object(writer);
 	const char *name = NULL;
 	const UsherJson *member;
-	while (operation->arguments != NULL && usher_json_next(operation->arguments, &name, &member)) {
+	while (operation->arguments != NULL &&
+		usher_json_next(operation->arguments, &name, &member)) {
 		usher_json_key(writer, name);
 		usher_json_write_value(writer, member);
 	}
@@ -46,7 +48,8 @@ void usher_operation_argue(UsherOperation *operation, const char *key, const cha
 
 const char *usher_operation_argument(const UsherOperation *operation, const char *key)
 {
-	return operation->arguments != NULL ? usher_json_get_string(operation->arguments, key) : NULL;
+	return operation->arguments != NULL ? usher_json_get_string(operation->arguments, key)
+					    : NULL;
 }
 
 void usher_operation_end_at_once(UsherCluster *cluster, UsherOperation *operation)
@@ -65,8 +68,9 @@ void usher_operation_stage(UsherCluster *cluster, UsherTxn *txn, const UsherOper
 	active->object = g_strdup(operation->object);
 	active->operation = g_strdup(operation->id);
 	usher_world_put(cluster->world, txn, USHER_TABLE_ACTIVE, operation->object, active);
-	usher_cluster_tell(cluster, txn, operation->actor, usher_operation_kind_names[operation->kind],
-			   operation->object, "operation %s has begun", operation->id);
+	usher_cluster_tell(cluster, txn, operation->actor,
+		usher_operation_kind_names[operation->kind], operation->object,
+		"operation %s has begun", operation->id);
 }
 
 static void stage_vm_adopted(UsherCluster *cluster, UsherTxn *txn, const UsherOperation *operation)
@@ -80,8 +84,8 @@ static void stage_vm_adopted(UsherCluster *cluster, UsherTxn *txn, const UsherOp
 	usher_world_put(cluster->world, txn, USHER_TABLE_VM, name, vm);
 }
 
-static void stage_vm_detached(UsherCluster *cluster, UsherTxn *txn, const UsherOperation *operation,
-			      const UsherVm *vm)
+static void stage_vm_detached(
+	UsherCluster *cluster, UsherTxn *txn, const UsherOperation *operation, const UsherVm *vm)
 {
 	const char *request = usher_operation_argument(operation, "request");
 	g_autoptr(UsherVm) changed = usher_vm_dup(vm);
@@ -143,12 +147,14 @@ void usher_operation_stage_end(UsherCluster *cluster, UsherTxn *txn, const Usher
 	if (ended->state == USHER_OPERATION_DONE)
 		stage_done(cluster, txn, ended);
 	usher_cluster_prune(cluster, txn);
-	usher_cluster_tell(cluster, txn, ended->actor, usher_operation_kind_names[ended->kind], ended->object,
-			   "operation %s is %s%s%s", ended->id, usher_operation_state_name(ended->state),
-			   ended->error != NULL ? ": " : "", ended->error != NULL ? ended->error->message : "");
+	usher_cluster_tell(cluster, txn, ended->actor, usher_operation_kind_names[ended->kind],
+		ended->object, "operation %s is %s%s%s", ended->id,
+		usher_operation_state_name(ended->state), ended->error != NULL ? ": " : "",
+		ended->error != NULL ? ended->error->message : "");
 }
 
-void usher_lease_stage(UsherCluster *cluster, UsherTxn *txn, const UsherLease *lease, const char *bar)
+void usher_lease_stage(
+	UsherCluster *cluster, UsherTxn *txn, const UsherLease *lease, const char *bar)
 {
 	usher_world_put(cluster->world, txn, USHER_TABLE_LEASE, lease->id, lease);
 	if (!usher_lease_state_is_end(lease->state))
@@ -158,21 +164,20 @@ void usher_lease_stage(UsherCluster *cluster, UsherTxn *txn, const UsherLease *l
 	if (ledger == NULL)
 		return;
 	int64_t now = cluster->clock->ops->wall(cluster->clock);
-	g_autoptr(UsherLedger) after =
-		lease->state == USHER_LEASE_FAILED
-			? usher_ledger_bar(ledger, lease->id, bar, lease->reason, now)
-			: usher_ledger_free_lease(ledger, lease->id);
+	g_autoptr(UsherLedger) after = lease->state == USHER_LEASE_FAILED
+		? usher_ledger_bar(ledger, lease->id, bar, lease->reason, now)
+		: usher_ledger_free_lease(ledger, lease->id);
 	usher_world_put(cluster->world, txn, USHER_TABLE_LEDGER, name, after);
 }
 
 /* Ends an operation that its node never took up, and frees what was reserved for it. */
 static void stage_never_begun(UsherCluster *cluster, UsherTxn *txn, const UsherOperation *operation,
-			      UsherOperationState state, UsherErrorCode code, const char *why)
+	UsherOperationState state, UsherErrorCode code, const char *why)
 {
 	int64_t now = cluster->clock->ops->wall(cluster->clock);
 	for (unsigned i = 0; i < operation->leases->len; i++) {
-		const UsherLease *lease =
-			usher_world_get(cluster->world, USHER_TABLE_LEASE, operation->leases->pdata[i]);
+		const UsherLease *lease = usher_world_get(
+			cluster->world, USHER_TABLE_LEASE, operation->leases->pdata[i]);
 		if (lease == NULL || lease->state != USHER_LEASE_RESERVED)
 			continue;
 		g_autoptr(UsherLease) released = usher_lease_dup(lease);
@@ -196,14 +201,16 @@ static bool stage_overdue(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 	(void) data;
 	(void) error;
 	int64_t now = cluster->clock->ops->wall(cluster->clock);
-	g_autoptr(GPtrArray) operations = usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
+	g_autoptr(GPtrArray) operations =
+		usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
 	for (unsigned i = 0; i < operations->len; i++) {
 		const UsherOperation *operation = operations->pdata[i];
 		if (operation->state != USHER_OPERATION_QUEUED || operation->deadline > now)
 			continue;
-		g_autofree char *why = g_strdup_printf("node %s did not take it up in time", operation->node);
-		stage_never_begun(cluster, txn, operation, USHER_OPERATION_FAILED, USHER_ERROR_UNAVAILABLE,
-				  why);
+		g_autofree char *why =
+			g_strdup_printf("node %s did not take it up in time", operation->node);
+		stage_never_begun(cluster, txn, operation, USHER_OPERATION_FAILED,
+			USHER_ERROR_UNAVAILABLE, why);
 		/* One a transaction: two could touch the same ledger. */
 		return true;
 	}
@@ -226,7 +233,8 @@ void usher_operation_watch_deadlines(UsherCluster *cluster)
 		cluster->clock->ops->cancel(cluster->clock, cluster->deadline_timer);
 	cluster->deadline_timer = 0;
 	int64_t soonest = INT64_MAX;
-	g_autoptr(GPtrArray) operations = usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
+	g_autoptr(GPtrArray) operations =
+		usher_world_list(cluster->world, USHER_TABLE_OPERATION, "");
 	for (unsigned i = 0; i < operations->len; i++) {
 		const UsherOperation *operation = operations->pdata[i];
 		if (operation->state == USHER_OPERATION_QUEUED)
@@ -234,8 +242,10 @@ void usher_operation_watch_deadlines(UsherCluster *cluster)
 	}
 	if (soonest == INT64_MAX)
 		return;
-	int64_t wait = MAX(soonest - cluster->clock->ops->wall(cluster->clock), 0) + DEADLINE_SLACK_US;
-	cluster->deadline_timer = cluster->clock->ops->after(cluster->clock, wait, end_overdue, cluster);
+	int64_t wait =
+		MAX(soonest - cluster->clock->ops->wall(cluster->clock), 0) + DEADLINE_SLACK_US;
+	cluster->deadline_timer =
+		cluster->clock->ops->after(cluster->clock, wait, end_overdue, cluster);
 }
 
 typedef struct UsherCancelling {
@@ -246,31 +256,32 @@ typedef struct UsherCancelling {
 static bool stage_cancel(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error)
 {
 	const UsherCancelling *cancelling = data;
-	const UsherOperation *operation =
-		usher_cluster_find(cluster, USHER_TABLE_OPERATION, "operation", cancelling->id, error);
+	const UsherOperation *operation = usher_cluster_find(
+		cluster, USHER_TABLE_OPERATION, "operation", cancelling->id, error);
 	if (operation == NULL)
 		return false;
 	if (usher_operation_state_is_end(operation->state)) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "operation %s has ended already: it is %s",
-				operation->id, usher_operation_state_name(operation->state));
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+			"operation %s has ended already: it is %s", operation->id,
+			usher_operation_state_name(operation->state));
 		return false;
 	}
 	if (operation->state == USHER_OPERATION_QUEUED) {
 		g_autofree char *why = g_strdup_printf("cancelled by %s", cancelling->ask->actor);
-		stage_never_begun(cluster, txn, operation, USHER_OPERATION_CANCELLED, USHER_ERROR_CONFLICT,
-				  why);
+		stage_never_begun(cluster, txn, operation, USHER_OPERATION_CANCELLED,
+			USHER_ERROR_CONFLICT, why);
 		return true;
 	}
 	g_autoptr(UsherOperation) asked = usher_operation_dup(operation);
 	asked->cancel = true;
 	usher_world_put(cluster->world, txn, USHER_TABLE_OPERATION, asked->id, asked);
 	usher_cluster_tell(cluster, txn, cancelling->ask->actor, "cancelled", asked->object,
-			   "operation %s was asked to undo", asked->id);
+		"operation %s was asked to undo", asked->id);
 	return true;
 }
 
-UsherOperation *usher_cluster_operation_cancel(UsherCluster *cluster, const UsherAsk *ask, const char *id,
-					       GError **error)
+UsherOperation *usher_cluster_operation_cancel(
+	UsherCluster *cluster, const UsherAsk *ask, const char *id, GError **error)
 {
 	UsherCancelling cancelling = { ask, id };
 	if (!usher_cluster_attempt(cluster, ask->dry_run, stage_cancel, &cancelling, error))

@@ -17,18 +17,18 @@ struct UsherCluster {
  * before the commit. An error ends it. */
 typedef bool (*UsherAttempt)(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error);
 /* Refreshes, attempts, commits (not with dry_run or when nothing was staged), again on conflict. */
-bool usher_cluster_attempt(UsherCluster *cluster, bool dry_run, UsherAttempt attempt, void *data,
-			   GError **error);
+bool usher_cluster_attempt(
+	UsherCluster *cluster, bool dry_run, UsherAttempt attempt, void *data, GError **error);
 
 /* prefix and ten letters. */
 char *usher_cluster_new_id(UsherCluster *cluster, const char *prefix);
 /* Stages an event. */
 void usher_cluster_tell(UsherCluster *cluster, UsherTxn *txn, const char *actor, const char *action,
-			const char *object, const char *format, ...) G_GNUC_PRINTF(6, 7);
+	const char *object, const char *format, ...) G_GNUC_PRINTF(6, 7);
 
 /* A record by name or NOT_FOUND: "there is no vm 'x'". Borrowed from the world. */
 const void *usher_cluster_find(UsherCluster *cluster, UsherWorldTable table, const char *noun,
-			       const char *name, GError **error);
+	const char *name, GError **error);
 /* NULL when nobody has it. */
 const UsherActive *usher_cluster_active(UsherCluster *cluster, const char *object);
 /* BUSY when the object has an operation under way. */
@@ -51,8 +51,8 @@ void usher_view_free(UsherView *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherView, usher_view_free)
 
 /* An operation that is not staged yet: queued, or proposed with dry_run. */
-UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask, UsherOperationKind kind,
-				      const char *node, const char *object, int64_t timeout_us);
+UsherOperation *usher_operation_begin(UsherCluster *cluster, const UsherAsk *ask,
+	UsherOperationKind kind, const char *node, const char *object, int64_t timeout_us);
 /* Adds { key: value } to its arguments. */
 void usher_operation_argue(UsherOperation *operation, const char *key, const char *value);
 const char *usher_operation_argument(const UsherOperation *operation, const char *key);
@@ -64,12 +64,13 @@ void usher_operation_stage(UsherCluster *cluster, UsherTxn *txn, const UsherOper
 void usher_operation_stage_end(UsherCluster *cluster, UsherTxn *txn, const UsherOperation *ended);
 /* Stages a lease's new state and what follows for its ledger. bar: "fence" or "quarantine" for a lease
  * that failed. */
-void usher_lease_stage(UsherCluster *cluster, UsherTxn *txn, const UsherLease *lease, const char *bar);
+void usher_lease_stage(
+	UsherCluster *cluster, UsherTxn *txn, const UsherLease *lease, const char *bar);
 /* Stages the end of the oldest operations and leases that ended, where there are many. */
 void usher_cluster_prune(UsherCluster *cluster, UsherTxn *txn);
 /* Looks after operations that no node takes up in time. */
 void usher_operation_watch_deadlines(UsherCluster *cluster);
 
 /* Writes a record with its status. */
-void usher_cluster_write(UsherCluster *cluster, UsherObjectKind kind, const char *name, const void *record,
-			 UsherJsonWriter *writer);
+void usher_cluster_write(UsherCluster *cluster, UsherObjectKind kind, const char *name,
+	const void *record, UsherJsonWriter *writer);

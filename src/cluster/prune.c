@@ -3,7 +3,7 @@
 #include "cluster/private.h"
 
 /* Of each kind, and how many go in one transaction at most. */
-#define KEEP_ENDED 500
+#define KEEP_ENDED    500
 #define PRUNE_AT_ONCE 5
 
 typedef struct UsherEnded {
@@ -21,7 +21,8 @@ static void stage_oldest(UsherCluster *cluster, UsherTxn *txn, UsherWorldTable t
 {
 	g_array_sort(ended, compare_ends);
 	for (unsigned i = 0; i < PRUNE_AT_ONCE && ended->len > KEEP_ENDED + i; i++)
-		usher_world_delete(cluster->world, txn, table, g_array_index(ended, UsherEnded, i).name);
+		usher_world_delete(
+			cluster->world, txn, table, g_array_index(ended, UsherEnded, i).name);
 }
 
 static bool note_operation(const char *name, const void *record, void *data)
@@ -45,7 +46,8 @@ static bool note_lease(const char *name, const void *record, void *data)
 void usher_cluster_prune(UsherCluster *cluster, UsherTxn *txn)
 {
 	g_autoptr(GArray) operations = g_array_new(FALSE, FALSE, sizeof(UsherEnded));
-	usher_world_foreach_after(cluster->world, USHER_TABLE_OPERATION, NULL, note_operation, operations);
+	usher_world_foreach_after(
+		cluster->world, USHER_TABLE_OPERATION, NULL, note_operation, operations);
 	stage_oldest(cluster, txn, USHER_TABLE_OPERATION, operations);
 	g_autoptr(GArray) leases = g_array_new(FALSE, FALSE, sizeof(UsherEnded));
 	usher_world_foreach_after(cluster->world, USHER_TABLE_LEASE, NULL, note_lease, leases);

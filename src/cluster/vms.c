@@ -8,14 +8,14 @@
 #include "base/text.h"
 #include "core/plan.h"
 
-#define SECOND G_TIME_SPAN_SECOND
-#define MARK_TIMEOUT (30 * SECOND)
-#define START_TIMEOUT (180 * SECOND)
+#define SECOND         G_TIME_SPAN_SECOND
+#define MARK_TIMEOUT   (30 * SECOND)
+#define START_TIMEOUT  (180 * SECOND)
 #define UNPLUG_TIMEOUT (60 * SECOND)
 #define RETURN_TIMEOUT (120 * SECOND)
 /* Beside what the guest may take to go off: for the devices to come home. */
 #define STOP_TIMEOUT (60 * SECOND)
-#define MAX_COUNT 64
+#define MAX_COUNT    64
 
 /* One wish about a vm, and the operation that comes of it. */
 typedef struct UsherWish {
@@ -29,7 +29,8 @@ typedef struct UsherWish {
 	UsherOperation *operation;
 } UsherWish;
 
-static UsherOperation *fulfil(UsherCluster *cluster, UsherWish *wish, UsherAttempt attempt, GError **error)
+static UsherOperation *fulfil(
+	UsherCluster *cluster, UsherWish *wish, UsherAttempt attempt, GError **error)
 {
 	if (usher_cluster_attempt(cluster, wish->ask->dry_run, attempt, wish, error)) {
 		g_assert(wish->operation != NULL);
@@ -41,7 +42,7 @@ static UsherOperation *fulfil(UsherCluster *cluster, UsherWish *wish, UsherAttem
 
 /* The wish's operation anew: an attempt may be the second. */
 static UsherOperation *begin(UsherCluster *cluster, UsherWish *wish, UsherOperationKind kind,
-			     const char *node, int64_t timeout_us)
+	const char *node, int64_t timeout_us)
 {
 	usher_operation_free(wish->operation);
 	g_autofree char *object = g_strconcat("vm/", wish->name, NULL);
@@ -73,8 +74,8 @@ static const UsherVm *find_idle_vm(UsherCluster *cluster, const char *name, GErr
 }
 
 /* The guest of that name on the node, or on the only node that has one. */
-static const UsherGuestInfo *find_guest(UsherCluster *cluster, const char *name, const char *wanted_node,
-					const char **out_node, GError **error)
+static const UsherGuestInfo *find_guest(UsherCluster *cluster, const char *name,
+	const char *wanted_node, const char **out_node, GError **error)
 {
 	const UsherGuestInfo *found = NULL;
 	g_autoptr(GPtrArray) nodes = usher_world_list(cluster->world, USHER_TABLE_NODE, "");
@@ -83,15 +84,17 @@ static const UsherGuestInfo *find_guest(UsherCluster *cluster, const char *name,
 		if (wanted_node != NULL && strcmp(node->name, wanted_node) != 0)
 			continue;
 		g_autofree char *prefix = g_strconcat(node->name, "/", NULL);
-		g_autoptr(GPtrArray) guests = usher_world_list(cluster->world, USHER_TABLE_GUEST, prefix);
+		g_autoptr(GPtrArray) guests =
+			usher_world_list(cluster->world, USHER_TABLE_GUEST, prefix);
 		for (unsigned j = 0; j < guests->len; j++) {
 			const UsherGuestInfo *guest = guests->pdata[j];
 			if (strcmp(guest->name, name) != 0)
 				continue;
 			if (found != NULL) {
 				usher_error_set(error, USHER_ERROR_INVALID,
-						"there is a domain '%s' on several nodes: name one by --node",
-						name);
+					"there is a domain '%s' on several nodes: name one by "
+					"--node",
+					name);
 				return NULL;
 			}
 			found = guest;
@@ -100,7 +103,8 @@ static const UsherGuestInfo *find_guest(UsherCluster *cluster, const char *name,
 	}
 	if (found == NULL)
 		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no domain '%s'%s%s", name,
-				wanted_node != NULL ? " on node " : "", wanted_node != NULL ? wanted_node : "");
+			wanted_node != NULL ? " on node " : "",
+			wanted_node != NULL ? wanted_node : "");
 	return found;
 }
 
@@ -109,15 +113,18 @@ static bool stage_adopt(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 	UsherWish *wish = data;
 	g_autofree char *object = g_strconcat("vm/", wish->name, NULL);
 	if (usher_world_get(cluster->world, USHER_TABLE_VM, wish->name) != NULL) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "vm '%s' is adopted already", wish->name);
+		usher_error_set(
+			error, USHER_ERROR_CONFLICT, "vm '%s' is adopted already", wish->name);
 		return false;
 	}
 	const char *node;
 	const UsherGuestInfo *guest = find_guest(cluster, wish->name, wish->node, &node, error);
-	if (guest == NULL || !usher_cluster_is_idle(cluster, object, error) || !node_is_there(cluster, node, error))
+	if (guest == NULL || !usher_cluster_is_idle(cluster, object, error) ||
+		!node_is_there(cluster, node, error))
 		return false;
 	if (!guest->persistent) {
-		usher_error_set(error, USHER_ERROR_INVALID, "domain '%s' is transient: define it first", wish->name);
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"domain '%s' is transient: define it first", wish->name);
 		return false;
 	}
 	UsherOperation *operation = begin(cluster, wish, USHER_KIND_VM_ADOPT, node, MARK_TIMEOUT);
@@ -128,7 +135,7 @@ static bool stage_adopt(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 }
 
 UsherOperation *usher_cluster_vm_adopt(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-				       const char *node, GError **error)
+	const char *node, GError **error)
 {
 	UsherWish wish = { .ask = ask, .name = name, .node = node };
 	return fulfil(cluster, &wish, stage_adopt, error);
@@ -143,20 +150,22 @@ static bool stage_forget(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_of_vm(cluster, wish->name);
 	if (leases->len > 0) {
 		const UsherLease *lease = leases->pdata[0];
-		usher_error_set(error, USHER_ERROR_BUSY, "vm '%s' has %s by lease %s: stop it first", wish->name,
-				lease->device->address, lease->id);
+		usher_error_set(error, USHER_ERROR_BUSY,
+			"vm '%s' has %s by lease %s: stop it first", wish->name,
+			lease->device->address, lease->id);
 		return false;
 	}
 	if (!node_is_there(cluster, vm->home, error))
 		return false;
-	UsherOperation *operation = begin(cluster, wish, USHER_KIND_VM_FORGET, vm->home, MARK_TIMEOUT);
+	UsherOperation *operation =
+		begin(cluster, wish, USHER_KIND_VM_FORGET, vm->home, MARK_TIMEOUT);
 	usher_operation_argue(operation, "uuid", vm->uuid);
 	stage(cluster, txn, wish);
 	return true;
 }
 
-UsherOperation *usher_cluster_vm_forget(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-					GError **error)
+UsherOperation *usher_cluster_vm_forget(
+	UsherCluster *cluster, const UsherAsk *ask, const char *name, GError **error)
 {
 	UsherWish wish = { .ask = ask, .name = name };
 	return fulfil(cluster, &wish, stage_forget, error);
@@ -168,10 +177,12 @@ static bool stage_attach(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	const UsherRequest *asked = wish->new_request;
 	const UsherVm *vm = usher_cluster_find(cluster, USHER_TABLE_VM, "vm", wish->name, error);
 	if (vm == NULL ||
-	    usher_cluster_find(cluster, USHER_TABLE_GROUP, "group", asked->group, error) == NULL)
+		usher_cluster_find(cluster, USHER_TABLE_GROUP, "group", asked->group, error) ==
+			NULL)
 		return false;
 	if (asked->count < 0 || asked->count > MAX_COUNT) {
-		usher_error_set(error, USHER_ERROR_INVALID, "count must be from 1 to %d", MAX_COUNT);
+		usher_error_set(
+			error, USHER_ERROR_INVALID, "count must be from 1 to %d", MAX_COUNT);
 		return false;
 	}
 	g_autoptr(UsherVm) changed = usher_vm_dup(vm);
@@ -183,37 +194,39 @@ static bool stage_attach(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	usher_world_put(cluster->world, txn, USHER_TABLE_VM, vm->name, changed);
 	g_autofree char *object = g_strconcat("vm/", vm->name, NULL);
 	usher_cluster_tell(cluster, txn, wish->ask->actor, "attached", object,
-			   "%s requests %" G_GINT64_FORMAT " of group %s", object, request->count,
-			   request->group);
+		"%s requests %" G_GINT64_FORMAT " of group %s", object, request->count,
+		request->group);
 	return true;
 }
 
 bool usher_cluster_vm_attach(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-			     const UsherRequest *request, GError **error)
+	const UsherRequest *request, GError **error)
 {
 	UsherWish wish = { .ask = ask, .name = name, .new_request = request };
 	return usher_cluster_attempt(cluster, ask->dry_run, stage_attach, &wish, error);
 }
 
-static const UsherRequest *find_request(const UsherVm *vm, const char *group, const char *id, GError **error)
+static const UsherRequest *find_request(
+	const UsherVm *vm, const char *group, const char *id, GError **error)
 {
 	const UsherRequest *found = NULL;
 	for (unsigned i = 0; i < vm->requests->len; i++) {
 		const UsherRequest *request = vm->requests->pdata[i];
-		bool is_it = id != NULL ? strcmp(request->id, id) == 0 : g_strcmp0(request->group, group) == 0;
+		bool is_it = id != NULL ? strcmp(request->id, id) == 0
+					: g_strcmp0(request->group, group) == 0;
 		if (!is_it)
 			continue;
 		if (found != NULL) {
 			usher_error_set(error, USHER_ERROR_INVALID,
-					"vm '%s' has several requests of group %s: name one by --request", vm->name,
-					group);
+				"vm '%s' has several requests of group %s: name one by --request",
+				vm->name, group);
 			return NULL;
 		}
 		found = request;
 	}
 	if (found == NULL)
-		usher_error_set(error, USHER_ERROR_NOT_FOUND, "vm '%s' has no request %s%s", vm->name,
-				id != NULL ? "" : "of group ", id != NULL ? id : group);
+		usher_error_set(error, USHER_ERROR_NOT_FOUND, "vm '%s' has no request %s%s",
+			vm->name, id != NULL ? "" : "of group ", id != NULL ? id : group);
 	return found;
 }
 
@@ -225,7 +238,8 @@ static bool stage_detach(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 		vm != NULL ? find_request(vm, wish->group, wish->request, error) : NULL;
 	if (request == NULL)
 		return false;
-	UsherOperation *operation = begin(cluster, wish, USHER_KIND_VM_DETACH, vm->home, UNPLUG_TIMEOUT);
+	UsherOperation *operation =
+		begin(cluster, wish, USHER_KIND_VM_DETACH, vm->home, UNPLUG_TIMEOUT);
 	usher_operation_argue(operation, "uuid", vm->uuid);
 	usher_operation_argue(operation, "request", request->id);
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_of_vm(cluster, vm->name);
@@ -246,10 +260,12 @@ static bool stage_detach(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	return true;
 }
 
-UsherOperation *usher_cluster_vm_detach(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-					const char *group, const char *request, bool now, GError **error)
+UsherOperation *usher_cluster_vm_detach(UsherCluster *cluster, const UsherAsk *ask,
+	const char *name, const char *group, const char *request, bool now, GError **error)
 {
-	UsherWish wish = { .ask = ask, .name = name, .group = group, .request = request, .now = now };
+	UsherWish wish = {
+		.ask = ask, .name = name, .group = group, .request = request, .now = now
+	};
 	return fulfil(cluster, &wish, stage_detach, error);
 }
 
@@ -269,11 +285,12 @@ static const char *return_policy(const UsherGroup *group, const UsherDevice *dev
 {
 	if (group->give_back != USHER_RETURN_BY_CLASS)
 		return group->give_back == USHER_RETURN_HOLD ? "hold" : "host";
-	return device->type == USHER_TYPE_STORAGE || device->type == USHER_TYPE_NETWORK ? "hold" : "host";
+	return device->type == USHER_TYPE_STORAGE || device->type == USHER_TYPE_NETWORK ? "hold"
+											: "host";
 }
 
 static UsherLease *lease_of_pick(UsherCluster *cluster, const UsherView *view, const UsherVm *vm,
-				 const UsherPick *pick, const char *operation)
+	const UsherPick *pick, const char *operation)
 {
 	UsherLease *lease = usher_lease_new();
 	lease->id = g_strdup(pick->lease);
@@ -302,31 +319,36 @@ static UsherLease *lease_of_pick(UsherCluster *cluster, const UsherView *view, c
 }
 
 /* Reserves the picks: leases, and the ledgers as they are after the last pick of each unit. */
-static void stage_picks(UsherCluster *cluster, UsherTxn *txn, const UsherView *view, const UsherVm *vm,
-			const GPtrArray *picks, UsherOperation *operation)
+static void stage_picks(UsherCluster *cluster, UsherTxn *txn, const UsherView *view,
+	const UsherVm *vm, const GPtrArray *picks, UsherOperation *operation)
 {
 	g_autoptr(GHashTable) units = g_hash_table_new(g_str_hash, g_str_equal);
 	g_autoptr(GHashTable) relied = g_hash_table_new(g_str_hash, g_str_equal);
 	for (unsigned i = picks->len; i-- > 0;) {
 		const UsherPick *pick = picks->pdata[i];
 		if (g_hash_table_add(units, pick->ledger->unit)) {
-			g_autofree char *name = g_strdup_printf("%s/%s", view->node.name, pick->ledger->unit);
-			usher_world_put(cluster->world, txn, USHER_TABLE_LEDGER, name, pick->ledger);
+			g_autofree char *name =
+				g_strdup_printf("%s/%s", view->node.name, pick->ledger->unit);
+			usher_world_put(
+				cluster->world, txn, USHER_TABLE_LEDGER, name, pick->ledger);
 		}
 		for (unsigned j = 0; j < pick->taken->len; j++) {
 			const UsherDevice *device = pick->taken->pdata[j];
-			g_autofree char *name = g_strdup_printf("%s/%s", view->node.name, device->id);
+			g_autofree char *name =
+				g_strdup_printf("%s/%s", view->node.name, device->id);
 			if (!g_hash_table_add(relied, device->id))
 				continue;
 			usher_world_rely_on(cluster->world, txn, USHER_TABLE_DEVICE, name);
 			/* Only a held one may be on its way to the host. */
 			g_autofree char *object = g_strconcat("device/", device->id, NULL);
 			if (device->state == USHER_DEVICE_HELD)
-				usher_world_rely_on(cluster->world, txn, USHER_TABLE_ACTIVE, object);
+				usher_world_rely_on(
+					cluster->world, txn, USHER_TABLE_ACTIVE, object);
 		}
 	}
 	for (unsigned i = 0; i < picks->len; i++) {
-		g_autoptr(UsherLease) lease = lease_of_pick(cluster, view, vm, picks->pdata[i], operation->id);
+		g_autoptr(UsherLease) lease =
+			lease_of_pick(cluster, view, vm, picks->pdata[i], operation->id);
 		usher_world_put(cluster->world, txn, USHER_TABLE_LEASE, lease->id, lease);
 		g_ptr_array_add(operation->leases, g_strdup(lease->id));
 	}
@@ -334,14 +356,15 @@ static void stage_picks(UsherCluster *cluster, UsherTxn *txn, const UsherView *v
 
 /* What the node would do, as far as it is known here. */
 static void preview_steps(UsherCluster *cluster, const UsherView *view, const UsherVm *vm,
-			  const GPtrArray *picks, UsherOperation *operation)
+	const GPtrArray *picks, UsherOperation *operation)
 {
 	g_autoptr(UsherInventory) seen = usher_inventory_new();
 	for (unsigned i = 0; i < view->devices->len; i++)
 		g_ptr_array_add(seen->devices, usher_device_dup(view->devices->pdata[i]));
 	g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(usher_step_type.free);
 	for (unsigned i = 0; i < picks->len; i++) {
-		g_autoptr(UsherLease) lease = lease_of_pick(cluster, view, vm, picks->pdata[i], operation->id);
+		g_autoptr(UsherLease) lease =
+			lease_of_pick(cluster, view, vm, picks->pdata[i], operation->id);
 		(void) usher_plan_take(seen, lease, steps, NULL);
 	}
 	UsherStep *start = usher_step_new();
@@ -370,22 +393,24 @@ static bool may_start(UsherCluster *cluster, const UsherVm *vm, bool *out_runs, 
 		return false;
 	const UsherGuestInfo *guest = usher_cluster_guest_of(cluster, vm);
 	if (guest == NULL) {
-		usher_error_set(error, USHER_ERROR_NOT_FOUND, "node %s has no domain '%s' with uuid %s any more",
-				vm->home, vm->name, vm->uuid);
+		usher_error_set(error, USHER_ERROR_NOT_FOUND,
+			"node %s has no domain '%s' with uuid %s any more", vm->home, vm->name,
+			vm->uuid);
 		return false;
 	}
 	if (guest->state == USHER_GUEST_SHUT_OFF)
 		return true;
 	if (guest->state == USHER_GUEST_CRASHED) {
 		usher_error_set(error, USHER_ERROR_CONFLICT,
-				"it has crashed and is kept as it is: stop it with --force first");
+			"it has crashed and is kept as it is: stop it with --force first");
 		return false;
 	}
 	g_autoptr(GPtrArray) leases = usher_cluster_leases_of_vm(cluster, vm->name);
 	if (leases->len == 0 && vm->requests->len > 0) {
 		usher_error_set(error, USHER_ERROR_CONFLICT,
-				"it is %s already, started by another hand without its devices: stop it first",
-				usher_guest_state_name(guest->state));
+			"it is %s already, started by another hand without its devices: stop it "
+			"first",
+			usher_guest_state_name(guest->state));
 		return false;
 	}
 	*out_runs = true;
@@ -399,7 +424,8 @@ static bool stage_start(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 	bool runs;
 	if (vm == NULL || !may_start(cluster, vm, &runs, error))
 		return false;
-	UsherOperation *operation = begin(cluster, wish, USHER_KIND_VM_START, vm->home, START_TIMEOUT);
+	UsherOperation *operation =
+		begin(cluster, wish, USHER_KIND_VM_START, vm->home, START_TIMEOUT);
 	if (runs) {
 		usher_operation_end_at_once(cluster, operation);
 		return true;
@@ -410,8 +436,8 @@ static bool stage_start(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 		g_ptr_array_set_size(wanted->requests, 0);
 	g_autoptr(UsherView) view = usher_view_new(cluster, vm->home);
 	g_autoptr(GPtrArray) ids = enough_lease_ids(cluster, wanted);
-	g_autoptr(GPtrArray) picks = usher_place_choose(&view->node, wanted, ids,
-							cluster->clock->ops->wall(cluster->clock), error);
+	g_autoptr(GPtrArray) picks = usher_place_choose(
+		&view->node, wanted, ids, cluster->clock->ops->wall(cluster->clock), error);
 	if (picks == NULL)
 		return false;
 	if (wish->ask->dry_run) {
@@ -425,7 +451,7 @@ static bool stage_start(UsherCluster *cluster, UsherTxn *txn, void *data, GError
 }
 
 UsherOperation *usher_cluster_vm_start(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-				       bool without_devices, GError **error)
+	bool without_devices, GError **error)
 {
 	UsherWish wish = { .ask = ask, .name = name, .without_devices = without_devices };
 	g_autoptr(GError) problem = NULL;
@@ -473,7 +499,7 @@ static bool stage_stop(UsherCluster *cluster, UsherTxn *txn, void *data, GError 
 }
 
 UsherOperation *usher_cluster_vm_stop(UsherCluster *cluster, const UsherAsk *ask, const char *name,
-				      bool force, int64_t timeout_us, GError **error)
+	bool force, int64_t timeout_us, GError **error)
 {
 	UsherWish wish = { .ask = ask, .name = name, .force = force, .timeout_us = timeout_us };
 	return fulfil(cluster, &wish, stage_stop, error);
@@ -502,7 +528,8 @@ static const UsherDevice *find_by_name(UsherCluster *cluster, const char *name, 
 }
 
 /* Nobody is given a part of its unit while it goes home: a lease would be of a device without vfio-pci. */
-static bool rely_on_free_unit(UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device, GError **error)
+static bool rely_on_free_unit(
+	UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device, GError **error)
 {
 	g_autoptr(UsherView) view = usher_view_new(cluster, device->node);
 	g_autofree char *unit = usher_place_free_unit(&view->node, device, error);
@@ -524,27 +551,29 @@ static bool stage_return(UsherCluster *cluster, UsherTxn *txn, void *data, GErro
 	if (device == NULL || !node_is_there(cluster, device->node, error))
 		return false;
 	if (device->state != USHER_DEVICE_HELD || device->was == NULL) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "device %s is not held: it is %s", device->address,
-				usher_device_state_name(device->state));
+		usher_error_set(error, USHER_ERROR_CONFLICT, "device %s is not held: it is %s",
+			device->address, usher_device_state_name(device->state));
 		return false;
 	}
 	g_autofree char *object = g_strconcat("device/", device->id, NULL);
-	if (!usher_cluster_is_idle(cluster, object, error) || !rely_on_free_unit(cluster, txn, device, error))
+	if (!usher_cluster_is_idle(cluster, object, error) ||
+		!rely_on_free_unit(cluster, txn, device, error))
 		return false;
 	usher_operation_free(returning->operation);
-	returning->operation = usher_operation_begin(cluster, returning->ask, USHER_KIND_DEVICE_RETURN,
-						     device->node, object, RETURN_TIMEOUT);
+	returning->operation = usher_operation_begin(cluster, returning->ask,
+		USHER_KIND_DEVICE_RETURN, device->node, object, RETURN_TIMEOUT);
 	usher_operation_argue(returning->operation, "address", device->address);
 	usher_operation_argue(returning->operation, "driver", device->was->driver);
-	usher_operation_argue(returning->operation, "driver_override", device->was->driver_override);
+	usher_operation_argue(
+		returning->operation, "driver_override", device->was->driver_override);
 	usher_operation_argue(returning->operation, "identity", device->was->identity);
 	if (!returning->ask->dry_run)
 		usher_operation_stage(cluster, txn, returning->operation);
 	return true;
 }
 
-UsherOperation *usher_cluster_device_return(UsherCluster *cluster, const UsherAsk *ask, const char *device,
-					    GError **error)
+UsherOperation *usher_cluster_device_return(
+	UsherCluster *cluster, const UsherAsk *ask, const char *device, GError **error)
 {
 	UsherReturning returning = { .ask = ask, .device = device };
 	if (usher_cluster_attempt(cluster, ask->dry_run, stage_return, &returning, error))

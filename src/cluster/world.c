@@ -28,18 +28,21 @@ typedef struct UsherWorldRow {
 #define NONE SIZE_MAX
 
 static const UsherWorldRow rows[USHER_N_TABLES] = {
-	[USHER_TABLE_GROUP] = { "group/provider/", &usher_group_type, offsetof(UsherGroup, revision) },
+	[USHER_TABLE_GROUP] = { "group/provider/", &usher_group_type,
+		offsetof(UsherGroup, revision) },
 	[USHER_TABLE_RULE] = { "rule/provider/", &usher_rule_type, offsetof(UsherRule, revision) },
 	[USHER_TABLE_VM] = { "vm/provider/", &usher_vm_type, offsetof(UsherVm, revision) },
-	[USHER_TABLE_LEASE] = { "lease/provider/", &usher_lease_type, offsetof(UsherLease, revision) },
+	[USHER_TABLE_LEASE] = { "lease/provider/", &usher_lease_type,
+		offsetof(UsherLease, revision) },
 	[USHER_TABLE_OPERATION] = { "operation/provider/", &usher_operation_type,
-				    offsetof(UsherOperation, revision) },
+		offsetof(UsherOperation, revision) },
 	[USHER_TABLE_NODE] = { "node/", &usher_node_info_type, offsetof(UsherNodeInfo, revision) },
 	[USHER_TABLE_DEVICE] = { "device/", &usher_device_type, NONE },
 	[USHER_TABLE_LIVE] = { "live/", &usher_node_live_type, offsetof(UsherNodeLive, revision) },
 	[USHER_TABLE_GUEST] = { "guest/", &usher_guest_info_type, NONE },
 	[USHER_TABLE_LEDGER] = { "ledger/", &usher_ledger_type, offsetof(UsherLedger, revision) },
-	[USHER_TABLE_ACTIVE] = { "active/provider/", &usher_active_type, offsetof(UsherActive, revision) },
+	[USHER_TABLE_ACTIVE] = { "active/provider/", &usher_active_type,
+		offsetof(UsherActive, revision) },
 };
 
 static void entry_free(void *data)
@@ -189,7 +192,7 @@ int64_t usher_world_revision_of(const UsherWorld *world, UsherWorldTable table, 
 }
 
 void usher_world_foreach_after(const UsherWorld *world, UsherWorldTable table, const char *after,
-			       UsherWorldFunc func, void *data)
+	UsherWorldFunc func, void *data)
 {
 	GTree *tree = world->tables[table];
 	GTreeNode *node = after == NULL ? g_tree_node_first(tree) : g_tree_upper_bound(tree, after);
@@ -204,7 +207,8 @@ GPtrArray *usher_world_list(const UsherWorld *world, UsherWorldTable table, cons
 {
 	GPtrArray *records = g_ptr_array_new();
 	GTreeNode *node = g_tree_lower_bound(world->tables[table], prefix);
-	for (; node != NULL && g_str_has_prefix(g_tree_node_key(node), prefix); node = g_tree_node_next(node)) {
+	for (; node != NULL && g_str_has_prefix(g_tree_node_key(node), prefix);
+		node = g_tree_node_next(node)) {
 		const UsherEntry *entry = g_tree_node_value(node);
 		g_ptr_array_add(records, entry->record);
 	}
@@ -218,8 +222,8 @@ static char *stage(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table
 	return key;
 }
 
-void usher_world_put(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name,
-		     const void *record)
+void usher_world_put(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table,
+	const char *name, const void *record)
 {
 	g_autofree char *key = stage(world, txn, table, name);
 	g_autofree char *text = usher_record_print(rows[table].type, record);
@@ -227,20 +231,22 @@ void usher_world_put(const UsherWorld *world, UsherTxn *txn, UsherWorldTable tab
 }
 
 void usher_world_put_for_session(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table,
-				 const char *name, const void *record, const char *session)
+	const char *name, const void *record, const char *session)
 {
 	g_autofree char *key = stage(world, txn, table, name);
 	g_autofree char *text = usher_record_print(rows[table].type, record);
 	usher_txn_put_for_session(txn, key, text, session);
 }
 
-void usher_world_delete(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name)
+void usher_world_delete(
+	const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name)
 {
 	g_autofree char *key = stage(world, txn, table, name);
 	usher_txn_delete(txn, key);
 }
 
-void usher_world_rely_on(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name)
+void usher_world_rely_on(
+	const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name)
 {
 	g_free(stage(world, txn, table, name));
 }
@@ -249,5 +255,5 @@ bool usher_world_commit(UsherWorld *world, UsherTxn *txn, GError **error)
 {
 	int64_t revision;
 	return world->store->ops->commit(world->store, txn, &revision, error) &&
-	       usher_world_refresh(world, error);
+		usher_world_refresh(world, error);
 }

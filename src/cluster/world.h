@@ -44,19 +44,21 @@ GPtrArray *usher_world_list(const UsherWorld *world, UsherWorldTable table, cons
 /* Names and records beyond a name, in order, until func says false. */
 typedef bool (*UsherWorldFunc)(const char *name, const void *record, void *data);
 void usher_world_foreach_after(const UsherWorld *world, UsherWorldTable table, const char *after,
-			       UsherWorldFunc func, void *data);
+	UsherWorldFunc func, void *data);
 
 /* The revision the mirror has of it; 0: there is none. */
 int64_t usher_world_revision_of(const UsherWorld *world, UsherWorldTable table, const char *name);
 
 /* Stages record under name: the store must still have what the mirror has. */
-void usher_world_put(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name,
-		     const void *record);
+void usher_world_put(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table,
+	const char *name, const void *record);
 void usher_world_put_for_session(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table,
-				 const char *name, const void *record, const char *session);
-void usher_world_delete(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name);
+	const char *name, const void *record, const char *session);
+void usher_world_delete(
+	const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name);
 /* Stages nothing, but the store must still have what the mirror has. */
-void usher_world_rely_on(const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name);
+void usher_world_rely_on(
+	const UsherWorld *world, UsherTxn *txn, UsherWorldTable table, const char *name);
 /* Commits, then refreshes. CONFLICT: something changed meanwhile, decide again. */
 bool usher_world_commit(UsherWorld *world, UsherTxn *txn, GError **error);
 

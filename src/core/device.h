@@ -49,8 +49,8 @@ USHER_RECORD_DECLARE(UsherGuardResult, usher_guard_result)
 /* What tells who a device is, beside its ids; NULL: not readable or not there. */
 typedef struct UsherDeviceFacts {
 	char *serial; /* PCIe device serial number, "00-11-22-33-44-55-66-77"; of a USB device its own */
-	char *path;   /* the chain of bridges above it: "00:02.0/00.0" */
-	char *uuid;   /* NVIDIA's, readable under its driver */
+	char *path; /* the chain of bridges above it: "00:02.0/00.0" */
+	char *uuid; /* NVIDIA's, readable under its driver */
 	char *vpd_serial;
 	char *mac;         /* the permanent one of its first network device */
 	char *card;        /* record id of the first function of its slot */
@@ -89,8 +89,8 @@ typedef struct UsherUsb {
 	char *port; /* "4.2"; "0" of a root hub */
 	char *vendor_id, *model_id;
 	char *serial;
-	int64_t speed_mbps; /* USHER_INT_NULL: unknown */
-	char *version;      /* "2.00" */
+	int64_t speed_mbps;           /* USHER_INT_NULL: unknown */
+	char *version;                /* "2.00" */
 	GPtrArray *interface_drivers; /* names, each once */
 } UsherUsb;
 USHER_RECORD_DECLARE(UsherUsb, usher_usb)
@@ -114,9 +114,9 @@ typedef struct UsherMdevOffer {
 USHER_RECORD_DECLARE(UsherMdevOffer, usher_mdev_offer)
 
 typedef struct UsherDevice {
-	char *address; /* "0000:01:00.0", "usb:1-4.2" */
-	unsigned kind; /* UsherDeviceKind */
-	char *id;      /* "d-…", NULL without an agent's record */
+	char *address;          /* "0000:01:00.0", "usb:1-4.2" */
+	unsigned kind;          /* UsherDeviceKind */
+	char *id;               /* "d-…", NULL without an agent's record */
 	bool identity_partial;  /* not all that tells who it is could be read, or it is ambiguous */
 	char *identity_problem; /* why nobody can say who it is; NULL: it is known */
 	UsherDeviceFacts *facts;
@@ -140,12 +140,12 @@ typedef struct UsherDevice {
 	GPtrArray *mdev_offers; /* of UsherMdevOffer: the types again, with what is left of each */
 	GPtrArray *mdevs;       /* of UsherMdev */
 	bool boot_display;
-	bool is_hub;      /* of USB, a root hub too */
-	char *iommu_unit; /* "dmar0" */
-	GPtrArray *drm;   /* "card0", "renderD128" */
-	GPtrArray *nets;  /* names of network devices */
+	bool is_hub;       /* of USB, a root hub too */
+	char *iommu_unit;  /* "dmar0" */
+	GPtrArray *drm;    /* "card0", "renderD128" */
+	GPtrArray *nets;   /* names of network devices */
 	GPtrArray *blocks; /* names of disks */
-	UsherUsb *usb;    /* NULL: it is no USB device */
+	UsherUsb *usb;     /* NULL: it is no USB device */
 	char *node;
 	unsigned state; /* UsherDeviceState */
 	char *lease;

@@ -4,9 +4,12 @@
 #include <stddef.h>
 
 static const char *const state_names[] = {
-	[USHER_GUEST_UNKNOWN] = "unknown",	[USHER_GUEST_RUNNING] = "running",
-	[USHER_GUEST_PAUSED] = "paused",	[USHER_GUEST_SHUT_OFF] = "shut-off",
-	[USHER_GUEST_CRASHED] = "crashed",	[USHER_GUEST_N_STATES] = NULL,
+	[USHER_GUEST_UNKNOWN] = "unknown",
+	[USHER_GUEST_RUNNING] = "running",
+	[USHER_GUEST_PAUSED] = "paused",
+	[USHER_GUEST_SHUT_OFF] = "shut-off",
+	[USHER_GUEST_CRASHED] = "crashed",
+	[USHER_GUEST_N_STATES] = NULL,
 };
 
 static const UsherField info_fields[] = {
@@ -26,7 +29,8 @@ USHER_RECORD_DEFINE(UsherGuestInfo, usher_guest_info, "guest", info_fields)
 
 static const UsherField device_fields[] = {
 	{ "lease", USHER_FIELD_STRING, offsetof(UsherGuestDevice, lease), USHER_FIELD_REQUIRED },
-	{ "address", USHER_FIELD_STRING, offsetof(UsherGuestDevice, address), USHER_FIELD_REQUIRED },
+	{ "address", USHER_FIELD_STRING, offsetof(UsherGuestDevice, address),
+		USHER_FIELD_REQUIRED },
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherGuestDevice, usher_guest_device, "guest device", device_fields)

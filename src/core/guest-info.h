@@ -18,14 +18,14 @@ const char *usher_guest_state_name(UsherGuestState state);
 typedef struct UsherGuestInfo {
 	char *name;
 	char *uuid;
-	char *backend;	      /* "libvirt" */
-	unsigned state;	      /* UsherGuestState */
-	bool persistent;      /* its definition stays when it goes off */
-	bool managed_save;    /* its memory is saved for the next plain start */
-	char *mark;	      /* the vm id we wrote into it, NULL: not ours */
-	char *mark_uuid;      /* the uuid it was written for: another one is a clone */
-	GPtrArray *leases;    /* leases whose devices it has now */
-	GPtrArray *hostdevs;  /* PCI addresses of all host devices it has now, ours or not */
+	char *backend;       /* "libvirt" */
+	unsigned state;      /* UsherGuestState */
+	bool persistent;     /* its definition stays when it goes off */
+	bool managed_save;   /* its memory is saved for the next plain start */
+	char *mark;          /* the vm id we wrote into it, NULL: not ours */
+	char *mark_uuid;     /* the uuid it was written for: another one is a clone */
+	GPtrArray *leases;   /* leases whose devices it has now */
+	GPtrArray *hostdevs; /* PCI addresses of all host devices it has now, ours or not */
 } UsherGuestInfo;
 USHER_RECORD_DECLARE(UsherGuestInfo, usher_guest_info)
 

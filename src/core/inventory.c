@@ -586,7 +586,8 @@ static void find_functions(const Merge *merge, const char *physical, GArray *ind
 	const UsherInventory *inventory = merge->inventory;
 	unsigned before = find_text(merge->last, physical);
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
-		if ((merge->is_own[i] || before == NOWHERE) && is_function_of(inventory, i, physical))
+		if ((merge->is_own[i] || before == NOWHERE) &&
+			is_function_of(inventory, i, physical))
 			add_index(indexes, i);
 	}
 	const GPtrArray *functions =
@@ -611,8 +612,8 @@ static void merge_virtual_functions(const Merge *merge)
 		g_array_set_size(indexes, 0);
 		find_functions(merge, device->address, indexes);
 		for (unsigned j = 0; j < indexes->len; j++)
-			add_virtual_function(device,
-				device_at(inventory, g_array_index(indexes, unsigned, j)));
+			add_virtual_function(
+				device, device_at(inventory, g_array_index(indexes, unsigned, j)));
 	}
 }
 

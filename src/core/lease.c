@@ -21,7 +21,14 @@ static const UsherLeaseRow rows[USHER_LEASE_N_STATES] = {
 #undef TO
 
 static const char *const state_names[] = {
-	"reserved", "preparing", "ready", "attached", "returning", "released", "failed", NULL,
+	"reserved",
+	"preparing",
+	"ready",
+	"attached",
+	"returning",
+	"released",
+	"failed",
+	NULL,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == USHER_LEASE_N_STATES + 1);
 
@@ -41,16 +48,19 @@ USHER_RECORD_DEFINE(UsherDeviceRef, usher_device_ref, "device", device_fields)
 
 static const UsherField lease_fields[] = {
 	{ "id", USHER_FIELD_STRING, offsetof(UsherLease, id), USHER_FIELD_REQUIRED },
-	{ "guest", USHER_FIELD_RECORD, offsetof(UsherLease, guest), 0, NULL, &usher_guest_ref_type },
+	{ "guest", USHER_FIELD_RECORD, offsetof(UsherLease, guest), 0, NULL,
+		&usher_guest_ref_type },
 	{ "tenant", USHER_FIELD_STRING, offsetof(UsherLease, tenant) },
 	{ "parent", USHER_FIELD_STRING, offsetof(UsherLease, parent) },
 	{ "request", USHER_FIELD_STRING, offsetof(UsherLease, request) },
 	{ "group", USHER_FIELD_STRING, offsetof(UsherLease, group) },
 	{ "node", USHER_FIELD_STRING, offsetof(UsherLease, node) },
-	{ "device", USHER_FIELD_RECORD, offsetof(UsherLease, device), 0, NULL, &usher_device_ref_type },
+	{ "device", USHER_FIELD_RECORD, offsetof(UsherLease, device), 0, NULL,
+		&usher_device_ref_type },
 	{ "companions", USHER_FIELD_STRINGS, offsetof(UsherLease, companions) },
 	{ "slice", USHER_FIELD_JSON, offsetof(UsherLease, slice) },
-	{ "state", USHER_FIELD_ENUM, offsetof(UsherLease, state), USHER_FIELD_REQUIRED, state_names },
+	{ "state", USHER_FIELD_ENUM, offsetof(UsherLease, state), USHER_FIELD_REQUIRED,
+		state_names },
 	{ "reason", USHER_FIELD_STRING, offsetof(UsherLease, reason) },
 	{ "since", USHER_FIELD_TIME, offsetof(UsherLease, since) },
 	{ "until", USHER_FIELD_TIME, offsetof(UsherLease, until) },

@@ -45,9 +45,9 @@ typedef struct UsherLease {
 	int64_t since, until;
 	char *operation;
 	UsherJson *override;
-	GPtrArray *was; /* of UsherWas */
-	char *unit;	/* its ledger's name */
-	char *uuid;	/* of the guest when it was taken */
+	GPtrArray *was;  /* of UsherWas */
+	char *unit;      /* its ledger's name */
+	char *uuid;      /* of the guest when it was taken */
 	char *give_back; /* "host" or "hold": the return policy that was in force */
 	int64_t revision;
 } UsherLease;

@@ -19,8 +19,10 @@ static const UsherField ledger_fields[] = {
 	{ "node", USHER_FIELD_STRING, offsetof(UsherLedger, node), USHER_FIELD_REQUIRED },
 	{ "unit", USHER_FIELD_STRING, offsetof(UsherLedger, unit), USHER_FIELD_REQUIRED },
 	{ "mode", USHER_FIELD_STRING, offsetof(UsherLedger, mode) },
-	{ "entries", USHER_FIELD_RECORDS, offsetof(UsherLedger, entries), 0, NULL, &usher_ledger_entry_type },
-	{ "foreign", USHER_FIELD_RECORDS, offsetof(UsherLedger, foreign), 0, NULL, &usher_foreign_type },
+	{ "entries", USHER_FIELD_RECORDS, offsetof(UsherLedger, entries), 0, NULL,
+		&usher_ledger_entry_type },
+	{ "foreign", USHER_FIELD_RECORDS, offsetof(UsherLedger, foreign), 0, NULL,
+		&usher_foreign_type },
 	{ "revision", USHER_FIELD_INT, offsetof(UsherLedger, revision) },
 	{ NULL },
 };
@@ -44,24 +46,26 @@ static void refuse(const UsherLedgerEntry *holder, GError **error)
 {
 	if (holder->lease == NULL)
 		usher_error_set(error, USHER_ERROR_CONFLICT, "it is in %s: %s", holder->holder,
-				holder->reason != NULL ? holder->reason : "no reason was kept");
+			holder->reason != NULL ? holder->reason : "no reason was kept");
 	else
-		usher_error_set(error, USHER_ERROR_CONFLICT, "%s has it by lease %s", holder->holder,
-				holder->lease);
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s has it by lease %s",
+			holder->holder, holder->lease);
 }
 
-UsherLedger *usher_ledger_take(const UsherLedger *ledger, const UsherLedgerEntry *entry, GError **error)
+UsherLedger *usher_ledger_take(
+	const UsherLedger *ledger, const UsherLedgerEntry *entry, GError **error)
 {
 	g_assert(entry->lease != NULL && entry->devices->len > 0);
 	if (ledger->foreign->len > 0) {
 		const UsherForeign *foreign = ledger->foreign->pdata[0];
-		usher_error_set(error, USHER_ERROR_CONFLICT, "%s %s has it, not by usher", foreign->kind,
-				foreign->name);
+		usher_error_set(error, USHER_ERROR_CONFLICT, "%s %s has it, not by usher",
+			foreign->kind, foreign->name);
 		return NULL;
 	}
 	for (unsigned i = 0; i < ledger->entries->len; i++) {
 		const UsherLedgerEntry *other = ledger->entries->pdata[i];
-		bool is_same_guest = other->lease != NULL && strcmp(other->holder, entry->holder) == 0;
+		bool is_same_guest =
+			other->lease != NULL && strcmp(other->holder, entry->holder) == 0;
 		if (is_same_guest && !entries_overlap(other, entry))
 			continue;
 		refuse(other, error);
@@ -94,7 +98,7 @@ UsherLedger *usher_ledger_free_lease(const UsherLedger *ledger, const char *leas
 }
 
 UsherLedger *usher_ledger_bar(const UsherLedger *ledger, const char *lease, const char *holder,
-			      const char *reason, int64_t now)
+	const char *reason, int64_t now)
 {
 	UsherLedger *barred = usher_ledger_dup(ledger);
 	for (unsigned i = 0; i < barred->entries->len; i++) {

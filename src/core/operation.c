@@ -23,17 +23,29 @@ static const UsherOperationRow rows[USHER_OPERATION_N_STATES] = {
 #undef TO
 
 static const char *const state_names[] = {
-	"proposed", "queued", "running", "done", "failed", "cancelled", "undone", NULL,
+	"proposed",
+	"queued",
+	"running",
+	"done",
+	"failed",
+	"cancelled",
+	"undone",
+	NULL,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == USHER_OPERATION_N_STATES + 1);
 
-static const char *const step_state_names[] = { "waiting", "running", "done", "failed", "undone", NULL };
+static const char *const step_state_names[] = { "waiting", "running", "done", "failed", "undone",
+	NULL };
 
 const char *const usher_operation_kind_names[] = {
-	[USHER_KIND_VM_START] = "vm-start",	[USHER_KIND_VM_STOP] = "vm-stop",
-	[USHER_KIND_VM_ADOPT] = "vm-adopt",	[USHER_KIND_VM_FORGET] = "vm-forget",
-	[USHER_KIND_VM_DETACH] = "vm-detach",	[USHER_KIND_RETURN] = "return",
-	[USHER_KIND_DEVICE_RETURN] = "device-return", [USHER_N_KINDS] = NULL,
+	[USHER_KIND_VM_START] = "vm-start",
+	[USHER_KIND_VM_STOP] = "vm-stop",
+	[USHER_KIND_VM_ADOPT] = "vm-adopt",
+	[USHER_KIND_VM_FORGET] = "vm-forget",
+	[USHER_KIND_VM_DETACH] = "vm-detach",
+	[USHER_KIND_RETURN] = "return",
+	[USHER_KIND_DEVICE_RETURN] = "device-return",
+	[USHER_N_KINDS] = NULL,
 };
 
 static const char *const refusals[USHER_N_KINDS] = {
@@ -66,15 +78,17 @@ USHER_RECORD_DEFINE(UsherProblem, usher_problem, "error", problem_fields)
 static const UsherField operation_fields[] = {
 	{ "id", USHER_FIELD_STRING, offsetof(UsherOperation, id), USHER_FIELD_REQUIRED },
 	{ "kind", USHER_FIELD_ENUM, offsetof(UsherOperation, kind), USHER_FIELD_REQUIRED,
-	  usher_operation_kind_names },
+		usher_operation_kind_names },
 	{ "node", USHER_FIELD_STRING, offsetof(UsherOperation, node) },
 	{ "object", USHER_FIELD_STRING, offsetof(UsherOperation, object) },
-	{ "state", USHER_FIELD_ENUM, offsetof(UsherOperation, state), USHER_FIELD_REQUIRED, state_names },
+	{ "state", USHER_FIELD_ENUM, offsetof(UsherOperation, state), USHER_FIELD_REQUIRED,
+		state_names },
 	{ "steps", USHER_FIELD_RECORDS, offsetof(UsherOperation, steps), 0, NULL,
-	  &usher_operation_step_type },
+		&usher_operation_step_type },
 	{ "needs", USHER_FIELD_STRINGS, offsetof(UsherOperation, needs) },
 	{ "based_on", USHER_FIELD_INT, offsetof(UsherOperation, based_on) },
-	{ "error", USHER_FIELD_RECORD, offsetof(UsherOperation, error), 0, NULL, &usher_problem_type },
+	{ "error", USHER_FIELD_RECORD, offsetof(UsherOperation, error), 0, NULL,
+		&usher_problem_type },
 	{ "actor", USHER_FIELD_STRING, offsetof(UsherOperation, actor) },
 	{ "deadline", USHER_FIELD_TIME, offsetof(UsherOperation, deadline) },
 	{ "created", USHER_FIELD_TIME, offsetof(UsherOperation, created) },
@@ -131,6 +145,6 @@ char *usher_operation_refusal(UsherOperationKind kind, const char *object, const
 	g_assert(kind < USHER_N_KINDS);
 	const char *slash = strchr(object, '/');
 	g_assert(slash != NULL);
-	return g_strdup_printf("%.*s '%s' %s: %s", (int) (slash - object), object, slash + 1, refusals[kind],
-			       why);
+	return g_strdup_printf(
+		"%.*s '%s' %s: %s", (int) (slash - object), object, slash + 1, refusals[kind], why);
 }

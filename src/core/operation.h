@@ -8,9 +8,9 @@ typedef enum {
 	USHER_OPERATION_QUEUED,
 	USHER_OPERATION_RUNNING,
 	USHER_OPERATION_DONE,
-	USHER_OPERATION_FAILED,	   /* refused or failed, nothing was changed or what was is undone */
+	USHER_OPERATION_FAILED, /* refused or failed, nothing was changed or what was is undone */
 	USHER_OPERATION_CANCELLED, /* asked to stop before anything was done */
-	USHER_OPERATION_UNDONE,	   /* stopped on the way, and everything is as it was */
+	USHER_OPERATION_UNDONE,    /* stopped on the way, and everything is as it was */
 	USHER_OPERATION_N_STATES,
 } UsherOperationState;
 
@@ -50,7 +50,7 @@ typedef enum {
 	USHER_KIND_VM_ADOPT,
 	USHER_KIND_VM_FORGET,
 	USHER_KIND_VM_DETACH,
-	USHER_KIND_RETURN,	  /* the node's own: a guest went off by another hand */
+	USHER_KIND_RETURN,        /* the node's own: a guest went off by another hand */
 	USHER_KIND_DEVICE_RETURN, /* a held device goes to its host driver */
 	USHER_N_KINDS,
 } UsherOperationKind;
@@ -60,8 +60,8 @@ extern const char *const usher_operation_kind_names[USHER_N_KINDS + 1];
 char *usher_operation_refusal(UsherOperationKind kind, const char *object, const char *why);
 
 typedef struct UsherOperation {
-	char *id;	/* "op-" + 10 */
-	unsigned kind;	/* UsherOperationKind */
+	char *id;      /* "op-" + 10 */
+	unsigned kind; /* UsherOperationKind */
 	char *node;
 	char *object; /* "vm/win11" */
 	unsigned state;
@@ -72,9 +72,9 @@ typedef struct UsherOperation {
 	char *actor; /* "uid 0", "agent n1" */
 	int64_t deadline;
 	int64_t created, ended;
-	GPtrArray *leases; /* ids it prepares or returns */
+	GPtrArray *leases;    /* ids it prepares or returns */
 	UsherJson *arguments; /* of its kind: { "uuid", "force", … } */
-	bool cancel;	      /* somebody asked to undo it */
+	bool cancel;          /* somebody asked to undo it */
 	int64_t revision;
 } UsherOperation;
 USHER_RECORD_DECLARE(UsherOperation, usher_operation)

@@ -58,7 +58,8 @@ static const char *judge_whole(const UsherInventory *inventory, const UsherDevic
 	const char *why = usher_guard_class_reason(device);
 	if (why != NULL)
 		because(passthrough, &whole, WHOLE_NO, g_strdup_printf("it %s", why));
-	if (device->kind == USHER_DEVICE_USB) { /* a hypervisor hands it on, no IOMMU is in the way */
+	if (device->kind ==
+		USHER_DEVICE_USB) { /* a hypervisor hands it on, no IOMMU is in the way */
 		if (device->is_hub)
 			because(passthrough, &whole, WHOLE_NO, g_strdup("it is a hub"));
 		return names[whole];

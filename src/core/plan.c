@@ -8,8 +8,18 @@
 #define VFIO "vfio-pci"
 
 static const char *const kind_names[] = {
-	"load-module",	   "set-override",    "unbind",	    "bind",	     "guest-start",   "guest-ask-off",
-	"guest-await-off", "guest-power-off", "guest-mark", "guest-unmark", "guest-unplug", NULL,
+	"load-module",
+	"set-override",
+	"unbind",
+	"bind",
+	"guest-start",
+	"guest-ask-off",
+	"guest-await-off",
+	"guest-power-off",
+	"guest-mark",
+	"guest-unmark",
+	"guest-unplug",
+	NULL,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kind_names) == USHER_STEP_N_KINDS + 1);
 
@@ -46,7 +56,8 @@ char *usher_step_print(const UsherStep *step)
 	case USHER_STEP_SET_OVERRIDE:
 		if (step->driver == NULL)
 			return g_strdup_printf("clear driver_override of %s", step->address);
-		return g_strdup_printf("set driver_override of %s to %s", step->address, step->driver);
+		return g_strdup_printf(
+			"set driver_override of %s to %s", step->address, step->driver);
 	case USHER_STEP_UNBIND:
 		return g_strdup_printf("unbind %s from %s", step->address, step->driver);
 	case USHER_STEP_BIND:
@@ -89,7 +100,8 @@ static const UsherDevice *find(const UsherInventory *seen, const char *address, 
 	return device;
 }
 
-GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *lease, GError **error)
+GPtrArray *usher_plan_observe_was(
+	const UsherInventory *seen, const UsherLease *lease, GError **error)
 {
 	g_autoptr(GPtrArray) addresses = addresses_of(lease);
 	g_autoptr(GPtrArray) was = g_ptr_array_new_with_free_func(usher_was_type.free);
@@ -99,7 +111,7 @@ GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *
 			return NULL;
 		if (device->driver_override_unknown) {
 			usher_error_set(error, USHER_ERROR_UNAVAILABLE,
-					"what driver_override %s has could not be read", device->address);
+				"what driver_override %s has could not be read", device->address);
 			return NULL;
 		}
 		UsherWas *one = usher_was_new();
@@ -112,8 +124,8 @@ GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *
 	return g_steal_pointer(&was);
 }
 
-static void add_step(GPtrArray *steps, UsherStepKind kind, const UsherDevice *device, const char *driver,
-		     bool takes)
+static void add_step(GPtrArray *steps, UsherStepKind kind, const UsherDevice *device,
+	const char *driver, bool takes)
 {
 	UsherStep *step = usher_step_new();
 	step->kind = kind;
@@ -127,8 +139,8 @@ static void add_step(GPtrArray *steps, UsherStepKind kind, const UsherDevice *de
 static bool take_device(const UsherDevice *device, GPtrArray *steps, GError **error)
 {
 	if (device->iommu_group == USHER_INT_NULL) {
-		usher_error_set(error, USHER_ERROR_DENIED, "%s has no IOMMU group: is the IOMMU on?",
-				device->address);
+		usher_error_set(error, USHER_ERROR_DENIED,
+			"%s has no IOMMU group: is the IOMMU on?", device->address);
 		return false;
 	}
 	if (g_strcmp0(device->driver_override, VFIO) != 0)
@@ -148,20 +160,22 @@ static bool is_same(const UsherLease *lease, const UsherDevice *device, GError *
 		const UsherWas *was = lease->was->pdata[i];
 		if (strcmp(was->address, device->address) != 0 || usher_was_is_of(was, device))
 			continue;
-		usher_error_set(error, USHER_ERROR_CONFLICT, "another device is at %s than lease %s is of",
-				device->address, lease->id);
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+			"another device is at %s than lease %s is of", device->address, lease->id);
 		return false;
 	}
 	return true;
 }
 
-bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error)
+bool usher_plan_take(
+	const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error)
 {
 	g_autoptr(GPtrArray) addresses = addresses_of(lease);
 	unsigned before = steps->len;
 	for (unsigned i = 0; i < addresses->len; i++) {
 		const UsherDevice *device = find(seen, addresses->pdata[i], error);
-		if (device == NULL || !is_same(lease, device, error) || !take_device(device, steps, error))
+		if (device == NULL || !is_same(lease, device, error) ||
+			!take_device(device, steps, error))
 			return false;
 	}
 	if (steps->len > before) {
@@ -177,7 +191,7 @@ bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrAr
 static bool has_foreign_driver(const UsherDevice *device, const UsherWas *was)
 {
 	return device->driver != NULL && strcmp(device->driver, VFIO) != 0 &&
-	       g_strcmp0(device->driver, was->driver) != 0;
+		g_strcmp0(device->driver, was->driver) != 0;
 }
 
 /* What could not be read is not what it was; what another hand has written since stays. */
@@ -185,17 +199,20 @@ static bool is_override_to_be_put_back(const UsherDevice *device, const UsherWas
 {
 	if (device->driver_override_unknown)
 		return true;
-	bool is_foreign = device->driver_override != NULL && strcmp(device->driver_override, VFIO) != 0;
+	bool is_foreign =
+		device->driver_override != NULL && strcmp(device->driver_override, VFIO) != 0;
 	return !is_foreign && g_strcmp0(device->driver_override, was->driver_override) != 0;
 }
 
 static void give_back_device(const UsherDevice *device, const UsherWas *was, GPtrArray *steps)
 {
-	bool changes_driver = g_strcmp0(device->driver, was->driver) != 0 && !has_foreign_driver(device, was);
+	bool changes_driver =
+		g_strcmp0(device->driver, was->driver) != 0 && !has_foreign_driver(device, was);
 	if (changes_driver && device->driver != NULL)
 		add_step(steps, USHER_STEP_UNBIND, device, device->driver, /* takes */ false);
 	if (is_override_to_be_put_back(device, was))
-		add_step(steps, USHER_STEP_SET_OVERRIDE, device, was->driver_override, /* takes */ false);
+		add_step(steps, USHER_STEP_SET_OVERRIDE, device, was->driver_override,
+			/* takes */ false);
 	if (changes_driver && was->driver != NULL)
 		add_step(steps, USHER_STEP_BIND, device, was->driver, /* takes */ false);
 }

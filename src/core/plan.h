@@ -10,15 +10,15 @@
 
 /* Host steps first: usher_step_kind_is_host. */
 typedef enum {
-	USHER_STEP_LOAD_MODULE,	 /* driver: the module */
+	USHER_STEP_LOAD_MODULE,  /* driver: the module */
 	USHER_STEP_SET_OVERRIDE, /* driver: the text, NULL clears it */
-	USHER_STEP_UNBIND,	 /* driver: the one it must be bound to */
-	USHER_STEP_BIND,	 /* driver: the one it must be bound to afterwards */
+	USHER_STEP_UNBIND,       /* driver: the one it must be bound to */
+	USHER_STEP_BIND,         /* driver: the one it must be bound to afterwards */
 	USHER_STEP_GUEST_START,
-	USHER_STEP_GUEST_ASK_OFF,   /* presses the power button */
+	USHER_STEP_GUEST_ASK_OFF, /* presses the power button */
 	USHER_STEP_GUEST_AWAIT_OFF, /* done when the guest is off; the node waits, no port is called */
 	USHER_STEP_GUEST_POWER_OFF,
-	USHER_STEP_GUEST_MARK,	 /* writes who the domain is for us */
+	USHER_STEP_GUEST_MARK, /* writes who the domain is for us */
 	USHER_STEP_GUEST_UNMARK,
 	USHER_STEP_GUEST_UNPLUG, /* takes the lease's devices out of the running guest */
 	USHER_STEP_N_KINDS,
@@ -26,12 +26,12 @@ typedef enum {
 
 typedef struct UsherStep {
 	unsigned kind;
-	char *address;	/* of the device a host step changes */
+	char *address;  /* of the device a host step changes */
 	char *identity; /* "8086:10d3:020000": what must be at that address when it is written to */
 	char *driver;
 	char *guest, *uuid; /* of a guest step */
-	char *lease;	    /* of an unplug */
-	bool takes;	    /* takes the device from the host: the guard judges it right before */
+	char *lease;        /* of an unplug */
+	bool takes;         /* takes the device from the host: the guard judges it right before */
 } UsherStep;
 USHER_RECORD_DECLARE(UsherStep, usher_step)
 
@@ -42,10 +42,12 @@ char *usher_step_print(const UsherStep *step);
 
 /* What each of the lease's devices has now, for lease->was. NOT_FOUND when one is gone, UNAVAILABLE
  * when one does not tell. */
-GPtrArray *usher_plan_observe_was(const UsherInventory *seen, const UsherLease *lease, GError **error);
+GPtrArray *usher_plan_observe_was(
+	const UsherInventory *seen, const UsherLease *lease, GError **error);
 /* Host steps that bind the lease's devices to vfio-pci; none when they are already. CONFLICT when
  * another device is at the address than lease->was is of. */
-bool usher_plan_take(const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error);
+bool usher_plan_take(
+	const UsherInventory *seen, const UsherLease *lease, GPtrArray *steps, GError **error);
 /* Host steps that bring the devices of was back to driver and override; none where they are home, gone or
  * another one is in their place. Never fails: what cannot be known, and what another hand has done since,
  * is left. */

@@ -15,14 +15,15 @@ typedef struct UsherReport {
 	char *machine_id, *boot_id;
 	char *instance; /* of the state folder: tells a restarted agent from a second one */
 	char *kernel, *agent_version;
-	bool ready;	       /* the node has compared journal, kernel and hypervisor */
+	bool ready; /* the node has compared journal, kernel and hypervisor */
 	int64_t devices_total;
-	GPtrArray *devices;    /* of UsherDevice: new or changed */
-	GPtrArray *gone;       /* record ids of devices that are no longer seen */
-	bool has_guests;       /* guests is the whole list */
-	GPtrArray *guests;     /* of UsherGuestInfo */
-	GPtrArray *operations; /* of UsherOperation: state, steps, error; the node's own ones whole */
-	GPtrArray *leases;     /* of UsherLease: state, reason, was */
+	GPtrArray *devices; /* of UsherDevice: new or changed */
+	GPtrArray *gone;    /* record ids of devices that are no longer seen */
+	bool has_guests;    /* guests is the whole list */
+	GPtrArray *guests;  /* of UsherGuestInfo */
+	GPtrArray
+		*operations; /* of UsherOperation: state, steps, error; the node's own ones whole */
+	GPtrArray *leases;   /* of UsherLease: state, reason, was */
 } UsherReport;
 USHER_RECORD_DECLARE(UsherReport, usher_report)
 

@@ -59,7 +59,8 @@ void usher_txn_expect(UsherTxn *txn, const char *key, int64_t revision)
 	compare->key = g_strdup(key);
 	compare->revision = revision;
 	unsigned at = txn->compares->len;
-	while (at > 0 && strcmp(((const UsherTxnCompare *) txn->compares->pdata[at - 1])->key, key) > 0)
+	while (at > 0 &&
+		strcmp(((const UsherTxnCompare *) txn->compares->pdata[at - 1])->key, key) > 0)
 		at--;
 	g_ptr_array_insert(txn->compares, (int) at, compare);
 }
@@ -83,7 +84,8 @@ void usher_txn_put(UsherTxn *txn, const char *key, const char *value)
 	add_write(txn, key, value, NULL);
 }
 
-void usher_txn_put_for_session(UsherTxn *txn, const char *key, const char *value, const char *session)
+void usher_txn_put_for_session(
+	UsherTxn *txn, const char *key, const char *value, const char *session)
 {
 	g_assert(value != NULL && session != NULL);
 	add_write(txn, key, value, session);
@@ -109,8 +111,9 @@ static bool key_is_legal(const char *key, GError **error)
 	size_t length = strlen(key);
 	if (length > 0 && length <= USHER_STORE_MAX_KEY && g_utf8_validate(key, -1, NULL))
 		return true;
-	usher_error_set(error, USHER_ERROR_INVALID, "a key of %zu bytes: 1 to %d bytes of UTF-8 are allowed",
-			length, USHER_STORE_MAX_KEY);
+	usher_error_set(error, USHER_ERROR_INVALID,
+		"a key of %zu bytes: 1 to %d bytes of UTF-8 are allowed", length,
+		USHER_STORE_MAX_KEY);
 	return false;
 }
 
@@ -119,15 +122,16 @@ static bool write_is_legal(const UsherTxnWrite *write, GHashTable *seen, GError 
 	if (!key_is_legal(write->key, error))
 		return false;
 	if (!g_hash_table_add(seen, write->key)) {
-		usher_error_set(error, USHER_ERROR_INVALID, "key '%s' is written twice in one transaction",
-				write->key);
+		usher_error_set(error, USHER_ERROR_INVALID,
+			"key '%s' is written twice in one transaction", write->key);
 		return false;
 	}
 	size_t length = write->value != NULL ? strlen(write->value) : 0;
 	if (length <= USHER_STORE_MAX_VALUE)
 		return true;
-	usher_error_set(error, USHER_ERROR_INVALID, "the value of '%s' has %zu bytes: at most %zu are allowed",
-			write->key, length, USHER_STORE_MAX_VALUE);
+	usher_error_set(error, USHER_ERROR_INVALID,
+		"the value of '%s' has %zu bytes: at most %zu are allowed", write->key, length,
+		USHER_STORE_MAX_VALUE);
 	return false;
 }
 
@@ -146,7 +150,8 @@ bool usher_txn_is_legal(const UsherTxn *txn, GError **error)
 	}
 	if (g_hash_table_size(keys) <= USHER_STORE_MAX_TXN_KEYS)
 		return true;
-	usher_error_set(error, USHER_ERROR_INVALID, "a transaction of %u keys: at most %d are allowed",
-			g_hash_table_size(keys), USHER_STORE_MAX_TXN_KEYS);
+	usher_error_set(error, USHER_ERROR_INVALID,
+		"a transaction of %u keys: at most %d are allowed", g_hash_table_size(keys),
+		USHER_STORE_MAX_TXN_KEYS);
 	return false;
 }

@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 #define USHER_STORE_MAX_TXN_KEYS 100
-#define USHER_STORE_MAX_VALUE ((size_t) 256 * 1024)
-#define USHER_STORE_MAX_KEY 512
+#define USHER_STORE_MAX_VALUE    ((size_t) 256 * 1024)
+#define USHER_STORE_MAX_KEY      512
 
 typedef struct UsherStoreItem {
 	char *key;
-	char *value;	  /* text; NULL in a change: the key was deleted */
+	char *value;      /* text; NULL in a change: the key was deleted */
 	int64_t revision; /* of the transaction that wrote it */
-	char *session;	  /* it is deleted when that session ends, NULL: it stays */
+	char *session;    /* it is deleted when that session ends, NULL: it stays */
 } UsherStoreItem;
 void usher_store_item_free(UsherStoreItem *item);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherStoreItem, usher_store_item_free)
@@ -28,7 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherTxn, usher_txn_free)
 void usher_txn_expect(UsherTxn *txn, const char *key, int64_t revision);
 void usher_txn_put(UsherTxn *txn, const char *key, const char *value);
 /* The key goes when the session ends; a session that is no more is NOT_FOUND at commit. */
-void usher_txn_put_for_session(UsherTxn *txn, const char *key, const char *value, const char *session);
+void usher_txn_put_for_session(
+	UsherTxn *txn, const char *key, const char *value, const char *session);
 void usher_txn_delete(UsherTxn *txn, const char *key);
 
 /* What an engine reads of a transaction; sorted by key. */

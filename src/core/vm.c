@@ -4,8 +4,12 @@
 #include <stddef.h>
 
 const char *const usher_group_type_names[] = {
-	[USHER_GROUP_PCI] = "pci", [USHER_GROUP_VGPU] = "vgpu",		 [USHER_GROUP_SRIOV_NIC] = "sriov-nic",
-	[USHER_GROUP_USB] = "usb", [USHER_GROUP_HOST_GPU] = "host-gpu", [USHER_GROUP_N_TYPES] = NULL,
+	[USHER_GROUP_PCI] = "pci",
+	[USHER_GROUP_VGPU] = "vgpu",
+	[USHER_GROUP_SRIOV_NIC] = "sriov-nic",
+	[USHER_GROUP_USB] = "usb",
+	[USHER_GROUP_HOST_GPU] = "host-gpu",
+	[USHER_GROUP_N_TYPES] = NULL,
 };
 static const char *const return_names[] = { "by-class", "host", "hold", NULL };
 static const char *const want_names[] = { "nothing", "running", "stopped", NULL };
@@ -13,11 +17,12 @@ static const char *const want_names[] = { "nothing", "running", "stopped", NULL 
 static const UsherField group_fields[] = {
 	{ "name", USHER_FIELD_STRING, offsetof(UsherGroup, name) },
 	{ "type", USHER_FIELD_ENUM, offsetof(UsherGroup, type), USHER_FIELD_REQUIRED,
-	  usher_group_type_names },
+		usher_group_type_names },
 	{ "description", USHER_FIELD_STRING, offsetof(UsherGroup, description) },
 	{ "enabled", USHER_FIELD_BOOL, offsetof(UsherGroup, enabled) },
 	{ "priority", USHER_FIELD_INT, offsetof(UsherGroup, priority) },
-	{ "return", USHER_FIELD_ENUM, offsetof(UsherGroup, give_back), USHER_FIELD_NULLABLE, return_names },
+	{ "return", USHER_FIELD_ENUM, offsetof(UsherGroup, give_back), USHER_FIELD_NULLABLE,
+		return_names },
 	{ "settings", USHER_FIELD_JSON, offsetof(UsherGroup, settings) },
 	{ "revision", USHER_FIELD_INT, offsetof(UsherGroup, revision) },
 	{ NULL },
@@ -53,7 +58,8 @@ static const UsherField vm_fields[] = {
 	{ "backend", USHER_FIELD_STRING, offsetof(UsherVm, backend) },
 	{ "uuid", USHER_FIELD_STRING, offsetof(UsherVm, uuid) },
 	{ "want", USHER_FIELD_ENUM, offsetof(UsherVm, want), USHER_FIELD_NULLABLE, want_names },
-	{ "requests", USHER_FIELD_RECORDS, offsetof(UsherVm, requests), 0, NULL, &usher_request_type },
+	{ "requests", USHER_FIELD_RECORDS, offsetof(UsherVm, requests), 0, NULL,
+		&usher_request_type },
 	{ "revision", USHER_FIELD_INT, offsetof(UsherVm, revision) },
 	{ NULL },
 };

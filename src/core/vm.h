@@ -63,7 +63,7 @@ typedef struct UsherVm {
 	char *node; /* where it runs, NULL: nowhere */
 	char *backend;
 	char *uuid;
-	unsigned want;	     /* UsherWant */
+	unsigned want;       /* UsherWant */
 	GPtrArray *requests; /* of UsherRequest */
 	int64_t revision;
 } UsherVm;

@@ -61,17 +61,6 @@ static bool read_attributes(int folder, UsherPciIds *ids)
 	return true;
 }
 
-static void read_subsystem(int folder, UsherPciIds *ids)
-{
-	uint32_t vendor, device;
-	if (!usher_attr_read_hex(folder, "subsystem_vendor", 0xffff, &vendor) ||
-		!usher_attr_read_hex(folder, "subsystem_device", 0xffff, &device))
-		return;
-	ids->subsystem_vendor = (uint16_t) vendor;
-	ids->subsystem_device = (uint16_t) device;
-	ids->has_subsystem = true;
-}
-
 static bool is_dummy(const uint8_t *serial)
 {
 	for (unsigned i = 1; i < 8; i++) {
@@ -161,6 +150,25 @@ bool usher_pci_modalias_parse(const char *text, UsherPciIds *out_ids)
 		.class_code = values[4] << 16 | values[5] << 8 | values[6],
 	};
 	return true;
+}
+
+static void read_subsystem(int folder, UsherPciIds *ids)
+{
+	uint32_t vendor, device;
+	UsherPciIds named;
+	g_autofree char *modalias = usher_attr_read(folder, "modalias");
+	if (modalias != NULL && usher_pci_modalias_parse(modalias, &named)) {
+		ids->subsystem_vendor = named.subsystem_vendor;
+		ids->subsystem_device = named.subsystem_device;
+		ids->has_subsystem = true;
+		return;
+	}
+	if (!usher_attr_read_hex(folder, "subsystem_vendor", 0xffff, &vendor) ||
+		!usher_attr_read_hex(folder, "subsystem_device", 0xffff, &device))
+		return;
+	ids->subsystem_vendor = (uint16_t) vendor;
+	ids->subsystem_device = (uint16_t) device;
+	ids->has_subsystem = true;
 }
 
 static void read_revision(int folder, UsherPciIds *ids)

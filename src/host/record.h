@@ -17,8 +17,8 @@ typedef struct UsherRecording UsherRecording;
 
 /* Scans root (as usher_scan) and keeps what was read. scrub: NULL keeps it as it is; what nobody can
  * say to be harmless is left out, each with a sentence in notes. */
-UsherRecording *usher_recording_make(const char *root, UsherHelper *helper, UsherScrub *scrub,
-	GPtrArray *notes, GError **error);
+UsherRecording *usher_recording_make(
+	const char *root, UsherHelper *helper, UsherScrub *scrub, GPtrArray *notes, GError **error);
 void usher_recording_free(UsherRecording *recording);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherRecording, usher_recording_free)
 unsigned usher_recording_n_files(const UsherRecording *recording);

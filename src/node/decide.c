@@ -18,7 +18,8 @@ const UsherGuestInfo *usher_find_guest(const GPtrArray *guests, const char *uuid
 
 bool usher_guest_has(const UsherGuestInfo *guest, const char *lease)
 {
-	return guest != NULL && g_ptr_array_find_with_equal_func(guest->leases, lease, g_str_equal, NULL);
+	return guest != NULL &&
+		g_ptr_array_find_with_equal_func(guest->leases, lease, g_str_equal, NULL);
 }
 
 bool usher_guest_is_on(const UsherGuestInfo *guest)
@@ -65,13 +66,14 @@ static UsherDecision wait_for_hypervisor(char **out_wait)
 static UsherDecision fail_without_guest(const UsherSituation *situation, GError **error)
 {
 	usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no domain '%s' with uuid %s",
-			name_of(situation), argument(situation, "uuid"));
+		name_of(situation), argument(situation, "uuid"));
 	return USHER_DECIDE_FAIL;
 }
 
 /* Steps that bring the devices of the leases home that the guest does not have; false: there are none
  * to take. */
-static bool bring_home(const UsherSituation *situation, const UsherGuestInfo *guest, GPtrArray *steps)
+static bool bring_home(
+	const UsherSituation *situation, const UsherGuestInfo *guest, GPtrArray *steps)
 {
 	for (unsigned i = situation->n_cases; i-- > 0;) {
 		const UsherCase *one = &situation->cases[i];
@@ -94,14 +96,16 @@ static bool has_come(const UsherSituation *situation, const UsherGuestInfo *gues
 /* It came further than a start that was broken off, whatever became of it. */
 static bool has_run(const UsherSituation *situation, const UsherGuestInfo *guest)
 {
-	return situation->guest_started || guest->state == USHER_GUEST_RUNNING || has_crashed(guest);
+	return situation->guest_started || guest->state == USHER_GUEST_RUNNING ||
+		has_crashed(guest);
 }
 
 static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *steps, char **out_wait)
 {
 	const UsherGuestInfo *guest = guest_of(situation);
 	if (situation->guests == NULL && situation->guest_touched && situation->n_cases > 0) {
-		*out_wait = g_strdup("the hypervisor does not answer whether the guest has the devices");
+		*out_wait = g_strdup(
+			"the hypervisor does not answer whether the guest has the devices");
 		return USHER_DECIDE_WAIT;
 	}
 	if (has_come(situation, guest)) {
@@ -114,31 +118,34 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_UNDONE;
 }
 
-static UsherDecision refuse_running(const UsherSituation *situation, const UsherGuestInfo *guest, GError **error)
+static UsherDecision refuse_running(
+	const UsherSituation *situation, const UsherGuestInfo *guest, GError **error)
 {
 	usher_error_set(error, USHER_ERROR_CONFLICT, "domain '%s' %s", name_of(situation),
-			has_crashed(guest) ? "has crashed and is kept as it is: stop it with --force first"
-					   : "was started by another hand, without its devices");
+		has_crashed(guest) ? "has crashed and is kept as it is: stop it with --force first"
+				   : "was started by another hand, without its devices");
 	return USHER_DECIDE_FAIL;
 }
 
-static UsherDecision start_off(const UsherSituation *situation, const UsherGuestInfo *guest, GPtrArray *steps,
-			       GError **error)
+static UsherDecision start_off(const UsherSituation *situation, const UsherGuestInfo *guest,
+	GPtrArray *steps, GError **error)
 {
 	if (situation->resumed) {
-		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "usher-agent stopped in the middle of it");
+		usher_error_set(
+			error, USHER_ERROR_UNAVAILABLE, "usher-agent stopped in the middle of it");
 		return USHER_DECIDE_FAIL;
 	}
 	if (situation->guest_started) {
-		usher_error_set(error, USHER_ERROR_HOST, "domain '%s' went off as soon as it was started",
-				name_of(situation));
+		usher_error_set(error, USHER_ERROR_HOST,
+			"domain '%s' went off as soon as it was started", name_of(situation));
 		return USHER_DECIDE_FAIL;
 	}
 	if (guest->managed_save) {
 		usher_error_set(error, USHER_ERROR_DENIED,
-				"domain '%s' has a saved memory image, that would be lost: start it once without "
-				"usher, or drop the image with 'virsh managedsave-remove %s'",
-				guest->name, guest->name);
+			"domain '%s' has a saved memory image, that would be lost: start it once "
+			"without "
+			"usher, or drop the image with 'virsh managedsave-remove %s'",
+			guest->name, guest->name);
 		return USHER_DECIDE_FAIL;
 	}
 	for (unsigned i = 0; i < situation->n_cases; i++) {
@@ -149,8 +156,8 @@ static UsherDecision start_off(const UsherSituation *situation, const UsherGuest
 	return USHER_DECIDE_STEPS;
 }
 
-static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *steps, char **out_wait,
-				  GError **error)
+static UsherDecision decide_start(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
 {
 	if (situation->undoing)
 		return undo_start(situation, steps, out_wait);
@@ -166,13 +173,13 @@ static UsherDecision decide_start(const UsherSituation *situation, GPtrArray *st
 	if (has_run(situation, guest))
 		return USHER_DECIDE_DONE;
 	/* A hypervisor that was killed in the middle of a start leaves it so for good. */
-	*out_wait = g_strdup_printf("%s does not run yet: it is %s", guest->name,
-				    usher_guest_state_name(guest->state));
+	*out_wait = g_strdup_printf(
+		"%s does not run yet: it is %s", guest->name, usher_guest_state_name(guest->state));
 	return USHER_DECIDE_WAIT;
 }
 
 static UsherDecision stop_running(const UsherSituation *situation, const UsherGuestInfo *guest,
-				  GPtrArray *steps, char **out_wait, GError **error)
+	GPtrArray *steps, char **out_wait, GError **error)
 {
 	if (situation->undoing)
 		return USHER_DECIDE_UNDONE;
@@ -182,8 +189,8 @@ static UsherDecision stop_running(const UsherSituation *situation, const UsherGu
 	}
 	if (has_crashed(guest)) {
 		usher_error_set(error, USHER_ERROR_CONFLICT,
-				"vm '%s' has crashed and can't power off by itself: stop it with --force",
-				name_of(situation));
+			"vm '%s' has crashed and can't power off by itself: stop it with --force",
+			name_of(situation));
 		return USHER_DECIDE_FAIL;
 	}
 	int64_t off_until = INT64_MAX;
@@ -192,7 +199,7 @@ static UsherDecision stop_running(const UsherSituation *situation, const UsherGu
 		(void) usher_text_parse_time(until, &off_until, NULL);
 	if (situation->now >= off_until) {
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE,
-				"it was asked to power off and did not in time: it runs on");
+			"it was asked to power off and did not in time: it runs on");
 		return USHER_DECIDE_FAIL;
 	}
 	if (!situation->guest_asked) {
@@ -204,8 +211,8 @@ static UsherDecision stop_running(const UsherSituation *situation, const UsherGu
 	return USHER_DECIDE_WAIT;
 }
 
-static UsherDecision decide_stop(const UsherSituation *situation, GPtrArray *steps, char **out_wait,
-				 GError **error)
+static UsherDecision decide_stop(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
 {
 	if (situation->guests == NULL && !situation->undoing)
 		return wait_for_hypervisor(out_wait);
@@ -215,15 +222,17 @@ static UsherDecision decide_stop(const UsherSituation *situation, GPtrArray *ste
 	return bring_home(situation, guest, steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
 }
 
-static UsherDecision decide_return(const UsherSituation *situation, GPtrArray *steps, char **out_wait)
+static UsherDecision decide_return(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait)
 {
 	if (situation->guests == NULL)
 		return wait_for_hypervisor(out_wait);
-	return bring_home(situation, guest_of(situation), steps) ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
+	return bring_home(situation, guest_of(situation), steps) ? USHER_DECIDE_STEPS
+								 : USHER_DECIDE_DONE;
 }
 
 static UsherDecision decide_mark(const UsherSituation *situation, bool is_wanted, GPtrArray *steps,
-				 char **out_wait, GError **error)
+	char **out_wait, GError **error)
 {
 	if (situation->guests == NULL)
 		return situation->undoing ? USHER_DECIDE_UNDONE : wait_for_hypervisor(out_wait);
@@ -231,9 +240,10 @@ static UsherDecision decide_mark(const UsherSituation *situation, bool is_wanted
 	if (guest == NULL && !is_wanted)
 		return USHER_DECIDE_DONE;
 	if (guest == NULL)
-		return situation->undoing ? USHER_DECIDE_UNDONE : fail_without_guest(situation, error);
+		return situation->undoing ? USHER_DECIDE_UNDONE
+					  : fail_without_guest(situation, error);
 	bool is_marked = g_strcmp0(guest->mark, name_of(situation)) == 0 &&
-			 g_strcmp0(guest->mark_uuid, guest->uuid) == 0;
+		g_strcmp0(guest->mark_uuid, guest->uuid) == 0;
 	if (situation->undoing && (is_wanted ? guest->mark == NULL : is_marked))
 		return USHER_DECIDE_UNDONE;
 	if (!situation->undoing && (is_wanted ? is_marked : guest->mark == NULL))
@@ -243,7 +253,8 @@ static UsherDecision decide_mark(const UsherSituation *situation, bool is_wanted
 	return USHER_DECIDE_STEPS;
 }
 
-static UsherDecision decide_detach(const UsherSituation *situation, GPtrArray *steps, char **out_wait)
+static UsherDecision decide_detach(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait)
 {
 	if (situation->guests == NULL)
 		return situation->undoing ? USHER_DECIDE_UNDONE : wait_for_hypervisor(out_wait);
@@ -267,7 +278,8 @@ static UsherDecision decide_detach(const UsherSituation *situation, GPtrArray *s
 /* One that is stuck on the way goes back to where it was held. */
 static UsherDecision undo_device_return(const UsherSituation *situation, GPtrArray *steps)
 {
-	const UsherDevice *device = usher_inventory_find_text(situation->seen, argument(situation, "address"));
+	const UsherDevice *device =
+		usher_inventory_find_text(situation->seen, argument(situation, "address"));
 	if (device == NULL || device->driver != NULL || situation->given_up)
 		return USHER_DECIDE_UNDONE;
 	g_autoptr(UsherLease) lease = usher_lease_new();
@@ -296,7 +308,8 @@ static UsherDecision decide_device_return(const UsherSituation *situation, GPtrA
 	return steps->len > 0 ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
 }
 
-UsherDecision usher_decide(const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
+UsherDecision usher_decide(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
 {
 	g_assert(steps->len == 0);
 	switch ((UsherOperationKind) situation->operation->kind) {

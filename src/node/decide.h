@@ -23,10 +23,10 @@ typedef struct UsherSituation {
 	const GPtrArray *guests; /* of UsherGuestInfo; NULL: the hypervisor does not answer */
 	const UsherCase *cases;
 	unsigned n_cases;
-	int64_t now;	/* wall time */
-	bool undoing;	/* bring everything back to where it was */
-	bool given_up;	/* that does not work either: leave it */
-	bool resumed;	/* begun by an agent that is no more */
+	int64_t now;        /* wall time */
+	bool undoing;       /* bring everything back to where it was */
+	bool given_up;      /* that does not work either: leave it */
+	bool resumed;       /* begun by an agent that is no more */
 	bool guest_touched; /* its start may have been tried */
 	bool guest_started; /* its start has succeeded once */
 	bool guest_asked;   /* its power button was pressed */
@@ -41,7 +41,8 @@ typedef enum {
 } UsherDecision;
 
 /* steps: of UsherStep, empty, filled with STEPS. out_wait: a sentence, with WAIT. */
-UsherDecision usher_decide(const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error);
+UsherDecision usher_decide(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error);
 
 /* The guest of that uuid, NULL: none. */
 const UsherGuestInfo *usher_find_guest(const GPtrArray *guests, const char *uuid);

@@ -26,9 +26,11 @@ void usher_node_learn_records(UsherNode *node, GPtrArray *records)
 		tracked->id = g_strdup(record->id);
 		tracked->was_seen = record->state != USHER_DEVICE_ABSENT;
 		g_hash_table_replace(node->tracked, g_strdup(record->id), tracked);
-		bool is_held = record->was != NULL && !g_hash_table_contains(node->held, record->address);
+		bool is_held =
+			record->was != NULL && !g_hash_table_contains(node->held, record->address);
 		if (is_held)
-			g_hash_table_insert(node->held, g_strdup(record->address), usher_was_dup(record->was));
+			g_hash_table_insert(
+				node->held, g_strdup(record->address), usher_was_dup(record->was));
 	}
 	usher_node_recognize(node);
 }
@@ -45,7 +47,8 @@ static const UsherHolding *holding_of(UsherNode *node, const char *address)
 		if (usher_lease_state_is_end(lease->state) && holding->bar == USHER_BAR_NONE)
 			continue;
 		if (strcmp(lease->device->address, address) == 0 ||
-		    g_ptr_array_find_with_equal_func(lease->companions, address, g_str_equal, NULL))
+			g_ptr_array_find_with_equal_func(
+				lease->companions, address, g_str_equal, NULL))
 			return holding;
 	}
 	return NULL;
@@ -74,7 +77,8 @@ static UsherDeviceState state_of(UsherNode *node, const UsherDevice *device)
 		return USHER_DEVICE_RETURNING;
 	case USHER_LEASE_RELEASED:
 	case USHER_LEASE_FAILED:
-		return holding->bar == USHER_BAR_FENCE ? USHER_DEVICE_FENCED : USHER_DEVICE_QUARANTINED;
+		return holding->bar == USHER_BAR_FENCE ? USHER_DEVICE_FENCED
+						       : USHER_DEVICE_QUARANTINED;
 	case USHER_LEASE_N_STATES:
 		break;
 	}
@@ -85,7 +89,8 @@ static void add_foreign(UsherNode *node, UsherDevice *device)
 {
 	for (unsigned i = 0; node->guests != NULL && i < node->guests->len; i++) {
 		const UsherGuestInfo *guest = node->guests->pdata[i];
-		bool has_it = g_ptr_array_find_with_equal_func(guest->hostdevs, device->address, g_str_equal, NULL);
+		bool has_it = g_ptr_array_find_with_equal_func(
+			guest->hostdevs, device->address, g_str_equal, NULL);
 		if (!has_it || holding_of(node, device->address) != NULL)
 			continue;
 		UsherForeign *foreign = usher_foreign_new();
@@ -100,7 +105,8 @@ const char *usher_node_id_of(UsherNode *node, const UsherDevice *seen)
 {
 	for (unsigned i = 0; node->records != NULL && i < node->records->len; i++) {
 		const UsherDevice *record = node->records->pdata[i];
-		if (record->state != USHER_DEVICE_ABSENT && strcmp(record->address, seen->address) == 0)
+		if (record->state != USHER_DEVICE_ABSENT &&
+			strcmp(record->address, seen->address) == 0)
 			return record->id;
 	}
 	return NULL;

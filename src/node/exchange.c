@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 /* A third of the session's life, so that two may be lost. */
-#define RENEW_US (30 * G_TIME_SPAN_SECOND)
+#define RENEW_US       (30 * G_TIME_SPAN_SECOND)
 #define FIRST_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
 /* Records in one report beside the devices, so that it stays under its limits. */
 #define MAX_ITEMS 50
@@ -26,11 +26,11 @@ static void add_devices(UsherNode *node, UsherReport *report)
 		g_clear_pointer(&tracked->sent, g_free);
 		if (tracked->text == NULL && tracked->was_seen && !is_full) {
 			g_ptr_array_add(report->gone, g_strdup(tracked->id));
-		} else if (tracked->text != NULL && g_strcmp0(tracked->text, tracked->acknowledged) != 0 &&
-			   !is_full) {
+		} else if (tracked->text != NULL &&
+			g_strcmp0(tracked->text, tracked->acknowledged) != 0 && !is_full) {
 			tracked->sent = g_strdup(tracked->text);
 			g_ptr_array_add(report->devices,
-					usher_record_parse(&usher_device_type, tracked->text, NULL));
+				usher_record_parse(&usher_device_type, tracked->text, NULL));
 		}
 	}
 }
@@ -41,7 +41,8 @@ static void add_guests(UsherNode *node, UsherReport *report)
 		return;
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (unsigned i = 0; i < node->guests->len; i++) {
-		g_autofree char *one = usher_record_print(&usher_guest_info_type, node->guests->pdata[i]);
+		g_autofree char *one =
+			usher_record_print(&usher_guest_info_type, node->guests->pdata[i]);
 		g_string_append(text, one);
 	}
 	g_clear_pointer(&node->guests_sent, g_free);
@@ -108,8 +109,8 @@ static UsherReport *make_report(UsherNode *node)
 
 static bool has_something(const UsherNode *node, const UsherReport *report)
 {
-	return node->session == NULL || report->devices->len > 0 || report->gone->len > 0 || report->has_guests ||
-	       report->operations->len > 0 || report->leases->len > 0;
+	return node->session == NULL || report->devices->len > 0 || report->gone->len > 0 ||
+		report->has_guests || report->operations->len > 0 || report->leases->len > 0;
 }
 
 static void acknowledge(UsherNode *node)
@@ -159,7 +160,8 @@ static void want_operation(UsherNode *node, const UsherOperation *wanted)
 	UsherTask *task = g_hash_table_lookup(node->tasks, wanted->id);
 	if (task == NULL) {
 		bool is_begun = wanted->state != USHER_OPERATION_QUEUED;
-		task = usher_task_new(node, wanted, is_begun ? USHER_TASK_IDLE : USHER_TASK_UNCLAIMED);
+		task = usher_task_new(
+			node, wanted, is_begun ? USHER_TASK_IDLE : USHER_TASK_UNCLAIMED);
 		task->resumed = task->guest_touched = task->has_changed = is_begun;
 		task->operation->state = USHER_OPERATION_RUNNING;
 		usher_task_changed(task);
@@ -224,9 +226,10 @@ static void drop_leases(UsherNode *node, const UsherWants *wants)
 		const UsherLease *lease = holding->lease;
 		if (has_lease(wants, id))
 			continue;
-		bool is_over = usher_lease_state_is_end(lease->state) && holding->bar == USHER_BAR_NONE &&
-			       holding->acknowledged == holding->version;
-		bool never_was = lease->state == USHER_LEASE_RESERVED && usher_node_task_of_lease(node, id) == NULL;
+		bool is_over = usher_lease_state_is_end(lease->state) &&
+			holding->bar == USHER_BAR_NONE && holding->acknowledged == holding->version;
+		bool never_was = lease->state == USHER_LEASE_RESERVED &&
+			usher_node_task_of_lease(node, id) == NULL;
 		if (is_over)
 			usher_node_note_forget(node, id);
 		if (is_over || never_was)

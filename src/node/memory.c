@@ -103,7 +103,8 @@ bool usher_node_note_lease(UsherNode *node, const UsherHolding *holding, GError 
 	return append(node, lease_line(node, holding), error);
 }
 
-bool usher_node_note_step(UsherNode *node, const UsherTask *task, const UsherStep *step, GError **error)
+bool usher_node_note_step(
+	UsherNode *node, const UsherTask *task, const UsherStep *step, GError **error)
 {
 	UsherJsonWriter *writer = begin_line(node);
 	g_autofree char *text = usher_step_print(step);
@@ -140,7 +141,8 @@ static bool recall_operation(UsherNode *node, const UsherJson *line, GError **er
 	if (operation == NULL)
 		return false;
 	bool is_over = usher_operation_state_is_end(operation->state);
-	UsherTask *task = usher_task_new(node, operation, is_over ? USHER_TASK_ENDED : USHER_TASK_IDLE);
+	UsherTask *task =
+		usher_task_new(node, operation, is_over ? USHER_TASK_ENDED : USHER_TASK_IDLE);
 	task->is_own = usher_json_get_bool(line, "own", false);
 	task->resumed = task->guest_touched = task->has_changed = true;
 	usher_task_changed(task);
@@ -151,7 +153,8 @@ static bool recall_operation(UsherNode *node, const UsherJson *line, GError **er
 
 static bool recall_lease(UsherNode *node, const UsherJson *line, bool is_this_boot, GError **error)
 {
-	g_autoptr(UsherLease) lease = usher_record_read(&usher_lease_type, usher_json_get(line, "lease"), error);
+	g_autoptr(UsherLease) lease =
+		usher_record_read(&usher_lease_type, usher_json_get(line, "lease"), error);
 	if (lease == NULL)
 		return false;
 	UsherHolding *holding = usher_node_hold(node, lease);
@@ -159,7 +162,7 @@ static bool recall_lease(UsherNode *node, const UsherJson *line, bool is_this_bo
 	holding->version = 1;
 	holding->is_of_other_boot = !is_this_boot;
 	holding->bar = is_this_boot && bar == USHER_BAR_QUARANTINE ? USHER_BAR_QUARANTINE
-		       : is_this_boot && bar == USHER_BAR_FENCE	   ? USHER_BAR_FENCE
+		: is_this_boot && bar == USHER_BAR_FENCE           ? USHER_BAR_FENCE
 								   : USHER_BAR_NONE;
 	return true;
 }
@@ -189,7 +192,8 @@ static bool recall(UsherNode *node, const char *text, GError **error)
 	if (line == NULL)
 		return false;
 	UsherHost *host = node->ports.host;
-	bool is_this_boot = g_strcmp0(usher_json_get_string(line, "boot"), host->ops->boot_id(host)) == 0;
+	bool is_this_boot =
+		g_strcmp0(usher_json_get_string(line, "boot"), host->ops->boot_id(host)) == 0;
 	const char *forget = usher_json_get_string(line, "forget");
 	if (usher_json_get(line, "operation") != NULL)
 		return recall_operation(node, line, error);
@@ -215,8 +219,8 @@ static void end_other_boots(UsherNode *node)
 		bool is_open = task->state != USHER_TASK_ENDED;
 		bool is_old = false;
 		for (unsigned i = 0; i < task->operation->leases->len; i++) {
-			const UsherHolding *holding =
-				g_hash_table_lookup(node->holdings, task->operation->leases->pdata[i]);
+			const UsherHolding *holding = g_hash_table_lookup(
+				node->holdings, task->operation->leases->pdata[i]);
 			is_old |= holding != NULL && holding->is_of_other_boot;
 		}
 		if (!is_open || !is_old)
@@ -224,8 +228,10 @@ static void end_other_boots(UsherNode *node)
 		task->state = USHER_TASK_ENDED;
 		task->operation->state = USHER_OPERATION_FAILED;
 		task->operation->error = usher_problem_new();
-		task->operation->error->code = g_strdup(usher_error_code_name(USHER_ERROR_UNAVAILABLE));
-		task->operation->error->message = g_strdup("the host was started again in the middle of it");
+		task->operation->error->code =
+			g_strdup(usher_error_code_name(USHER_ERROR_UNAVAILABLE));
+		task->operation->error->message =
+			g_strdup("the host was started again in the middle of it");
 		task->operation->error->object = g_strdup(task->operation->object);
 		usher_task_changed(task);
 	}

@@ -90,7 +90,7 @@ static void free_tracked(void *tracked)
 }
 
 UsherNode *usher_node_new(const char *name, const char *instance, const char *kernel,
-			  const UsherNodePorts *ports, UsherNodeReady ready, void *data, GError **error)
+	const UsherNodePorts *ports, UsherNodeReady ready, void *data, GError **error)
 {
 	g_assert(usher_text_is_name(name));
 	g_autoptr(UsherNode) node = g_new0(UsherNode, 1);

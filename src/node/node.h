@@ -26,7 +26,7 @@ typedef void (*UsherNodeReady)(void *data);
 
 /* instance: see UsherReport. Fails when the journal cannot be read. Begins at once. */
 UsherNode *usher_node_new(const char *name, const char *instance, const char *kernel,
-			  const UsherNodePorts *ports, UsherNodeReady ready, void *data, GError **error);
+	const UsherNodePorts *ports, UsherNodeReady ready, void *data, GError **error);
 /* Running jobs are abandoned as in a crash: the journal knows of them. */
 void usher_node_free(UsherNode *node);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherNode, usher_node_free)

@@ -7,7 +7,7 @@
 
 /* After one that failed, where no event will tell that the next one may not. */
 #define FIRST_RETRY_US (500 * G_TIME_SPAN_MILLISECOND)
-#define LAST_RETRY_US (30 * G_TIME_SPAN_SECOND)
+#define LAST_RETRY_US  (30 * G_TIME_SPAN_SECOND)
 /* After one that did not: an event may have been lost. */
 #define NEXT_US (60 * G_TIME_SPAN_SECOND)
 
@@ -57,7 +57,8 @@ static void plan_next(UsherNode *node, bool has_failed)
 	UsherClock *clock = node->ports.clock;
 	if (node->observe_timer != 0)
 		clock->ops->cancel(clock, node->observe_timer);
-	node->observe_wait = has_failed ? CLAMP(node->observe_wait * 2, FIRST_RETRY_US, LAST_RETRY_US) : 0;
+	node->observe_wait =
+		has_failed ? CLAMP(node->observe_wait * 2, FIRST_RETRY_US, LAST_RETRY_US) : 0;
 	int64_t wait = has_failed ? node->observe_wait : NEXT_US;
 	node->observe_timer = clock->ops->after(clock, wait, observe_again, node);
 }
@@ -72,7 +73,8 @@ static void take_in(UsherNode *node, UsherLook *look)
 	node->guests = g_steal_pointer(&look->guests);
 	if (look->seen == NULL) {
 		/* What was seen before is no ground for a decision. */
-		usher_log(USHER_LOG_WARNING, NULL, "look at the host: %s", look->host_error->message);
+		usher_log(
+			USHER_LOG_WARNING, NULL, "look at the host: %s", look->host_error->message);
 		return;
 	}
 	g_clear_pointer(&node->seen, usher_inventory_unref);

@@ -20,13 +20,14 @@ typedef struct UsherTask {
 	bool is_own; /* began here: a guest went off by another hand */
 	bool resumed, undoing, given_up;
 	bool guest_touched, guest_started, guest_asked;
-	bool has_changed;    /* a step was taken that has to be undone */
-	GPtrArray *steps;    /* of UsherStep: the batch being taken */
-	unsigned at;	     /* in steps */
+	bool has_changed;     /* a step was taken that has to be undone */
+	GPtrArray *steps;     /* of UsherStep: the batch being taken */
+	unsigned at;          /* in steps */
 	unsigned first_shown; /* operation->steps' index of the batch's first */
-	bool is_working;     /* a job is out */
-	uint64_t facts_from; /* decide only on an observation that began with this number or later */
-	unsigned failures;   /* of undoing, in a row */
+	bool is_working;      /* a job is out */
+	uint64_t
+		facts_from; /* decide only on an observation that began with this number or later */
+	unsigned failures;  /* of undoing, in a row */
 	unsigned timer;
 	uint64_t version, sent, acknowledged;
 } UsherTask;
@@ -73,9 +74,9 @@ struct UsherNode {
 
 	/* what was observed */
 	UsherInventory *seen;
-	GPtrArray *guests; /* NULL: the hypervisor does not answer */
-	uint64_t observation;	 /* number of the last one that is complete */
-	uint64_t began;		 /* number of the last one that began */
+	GPtrArray *guests;    /* NULL: the hypervisor does not answer */
+	uint64_t observation; /* number of the last one that is complete */
+	uint64_t began;       /* number of the last one that began */
 	bool is_observing, observe_again;
 	unsigned observe_timer;
 	int64_t observe_wait; /* the last wait after one that failed */
@@ -85,9 +86,10 @@ struct UsherNode {
 	GHashTable *holdings; /* lease id → UsherHolding */
 	GHashTable *held;     /* address → UsherWas: what a held device had before */
 	GHashTable *tracked;  /* record id → UsherTracked */
-	GPtrArray *named;     /* of UsherDevice: what is seen, by name; NULL until there are records */
-	GPtrArray *unsure;    /* of UsherDevice: records that may be something that is seen */
-	GPtrArray *records;   /* of UsherDevice: all that were ever seen; NULL until the control plane has told */
+	GPtrArray *named;  /* of UsherDevice: what is seen, by name; NULL until there are records */
+	GPtrArray *unsure; /* of UsherDevice: records that may be something that is seen */
+	GPtrArray *
+		records; /* of UsherDevice: all that were ever seen; NULL until the control plane has told */
 	unsigned journal_lines;
 	unsigned fence_timer;
 
@@ -134,7 +136,8 @@ UsherTask *usher_node_task_of_lease(UsherNode *node, const char *lease);
 UsherHolding *usher_node_hold(UsherNode *node, const UsherLease *lease);
 void usher_holding_free(UsherHolding *holding);
 /* A lease's new state; written to the journal and reported. reason may be NULL. */
-void usher_node_move_lease(UsherNode *node, UsherHolding *holding, UsherLeaseState state, const char *reason);
+void usher_node_move_lease(
+	UsherNode *node, UsherHolding *holding, UsherLeaseState state, const char *reason);
 /* Ends the lease: released, what stays held is remembered. */
 void usher_node_release(UsherNode *node, UsherHolding *holding, const char *reason);
 /* The lease fails: its devices could not be brought home. */
@@ -149,7 +152,8 @@ GPtrArray *usher_node_home_of(UsherNode *node, const UsherHolding *holding, bool
 bool usher_node_remember(UsherNode *node, GError **error);
 bool usher_node_note_task(UsherNode *node, const UsherTask *task, GError **error);
 bool usher_node_note_lease(UsherNode *node, const UsherHolding *holding, GError **error);
-bool usher_node_note_step(UsherNode *node, const UsherTask *task, const UsherStep *step, GError **error);
+bool usher_node_note_step(
+	UsherNode *node, const UsherTask *task, const UsherStep *step, GError **error);
 void usher_node_note_held(UsherNode *node, const UsherWas *was, bool is_held);
 /* The control plane knows of its end: nothing needs to be remembered. */
 void usher_node_note_forget(UsherNode *node, const char *id);

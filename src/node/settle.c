@@ -26,7 +26,8 @@ void usher_holding_free(UsherHolding *holding)
 	g_free(holding);
 }
 
-void usher_node_move_lease(UsherNode *node, UsherHolding *holding, UsherLeaseState state, const char *reason)
+void usher_node_move_lease(
+	UsherNode *node, UsherHolding *holding, UsherLeaseState state, const char *reason)
 {
 	UsherLease *lease = holding->lease;
 	if (lease->state == state && g_strcmp0(lease->reason, reason) == 0)
@@ -40,14 +41,16 @@ void usher_node_move_lease(UsherNode *node, UsherHolding *holding, UsherLeaseSta
 	g_autofree char *object = g_strconcat("lease/", lease->id, NULL);
 	if (!usher_node_note_lease(node, holding, &error))
 		usher_log(USHER_LOG_ERROR, object, "journal: %s", error->message);
-	usher_log(USHER_LOG_INFO, object, "%s of %s is %s%s%s", lease->device->address, lease->guest->name,
-		  usher_lease_state_name(state), reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	usher_log(USHER_LOG_INFO, object, "%s of %s is %s%s%s", lease->device->address,
+		lease->guest->name, usher_lease_state_name(state), reason != NULL ? ": " : "",
+		reason != NULL ? reason : "");
 }
 
 static bool is_on_vfio(UsherNode *node, const UsherWas *was)
 {
 	const UsherDevice *device = usher_inventory_find_text(node->seen, was->address);
-	return device != NULL && usher_was_is_of(was, device) && g_strcmp0(device->driver, "vfio-pci") == 0;
+	return device != NULL && usher_was_is_of(was, device) &&
+		g_strcmp0(device->driver, "vfio-pci") == 0;
 }
 
 static void keep_held(UsherNode *node, const UsherLease *lease)
@@ -76,7 +79,8 @@ static void watch_fences(UsherNode *node)
 {
 	UsherClock *clock = node->ports.clock;
 	if (node->fence_timer == 0)
-		node->fence_timer = clock->ops->after(clock, FENCE_CHECK_US, ask_after_fences, node);
+		node->fence_timer =
+			clock->ops->after(clock, FENCE_CHECK_US, ask_after_fences, node);
 }
 
 void usher_node_bar(UsherNode *node, UsherHolding *holding, UsherBar bar, const char *reason)
@@ -145,12 +149,13 @@ static bool is_to_be_returned(UsherNode *node, const UsherHolding *holding)
 {
 	const UsherLease *lease = holding->lease;
 	bool is_over = usher_lease_state_is_end(lease->state) && holding->bar == USHER_BAR_NONE;
-	if (is_over || holding->bar == USHER_BAR_QUARANTINE || lease->was->len == 0 || holding->is_of_other_boot)
+	if (is_over || holding->bar == USHER_BAR_QUARANTINE || lease->was->len == 0 ||
+		holding->is_of_other_boot)
 		return false;
 	if (holding->bar == USHER_BAR_FENCE && usher_node_is_in_flight(node, lease))
 		return false;
 	return !usher_guest_has(usher_find_guest(node->guests, lease->uuid), lease->id) &&
-	       usher_node_task_of_lease(node, lease->id) == NULL;
+		usher_node_task_of_lease(node, lease->id) == NULL;
 }
 
 static int compare_ids(const void *one, const void *other)
@@ -193,8 +198,8 @@ static void begin_return(UsherNode *node, const UsherLease *lease)
 	usher_task_changed(task);
 	g_hash_table_insert(node->tasks, g_strdup(operation->id), task);
 	g_autofree char *object = g_strconcat("operation/", operation->id, NULL);
-	usher_log(USHER_LOG_NOTICE, object, "%s no longer has %s: it is returned", lease->guest->name,
-		  lease->device->address);
+	usher_log(USHER_LOG_NOTICE, object, "%s no longer has %s: it is returned",
+		lease->guest->name, lease->device->address);
 }
 
 static void settle_one(UsherNode *node, UsherHolding *holding)
@@ -206,21 +211,24 @@ static void settle_one(UsherNode *node, UsherHolding *holding)
 	} else if (is_to_be_returned(node, holding)) {
 		begin_return(node, lease);
 	} else if (holding->bar == USHER_BAR_NONE) {
-		usher_node_release(node, holding, holding->is_of_other_boot ? "the host was started again"
-									    : "nothing had been done for it");
+		usher_node_release(node, holding,
+			holding->is_of_other_boot ? "the host was started again"
+						  : "nothing had been done for it");
 	}
 }
 
 void usher_node_settle(UsherNode *node)
 {
-	g_autoptr(GList) ids = g_list_sort(g_hash_table_get_keys(node->holdings), (GCompareFunc) g_strcmp0);
+	g_autoptr(GList) ids =
+		g_list_sort(g_hash_table_get_keys(node->holdings), (GCompareFunc) g_strcmp0);
 	for (GList *id = ids; id != NULL; id = id->next) {
 		UsherHolding *holding = g_hash_table_lookup(node->holdings, id->data);
 		bool is_over = usher_lease_state_is_end(holding->lease->state) &&
-			       holding->bar == USHER_BAR_NONE;
+			holding->bar == USHER_BAR_NONE;
 		/* Who has it now, only the hypervisor knows; that nobody kept it over a boot, we do. */
 		bool is_known = node->guests != NULL || holding->is_of_other_boot;
-		if (!is_over && is_known && usher_node_task_of_lease(node, holding->lease->id) == NULL)
+		if (!is_over && is_known &&
+			usher_node_task_of_lease(node, holding->lease->id) == NULL)
 			settle_one(node, holding);
 	}
 }

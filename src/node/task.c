@@ -13,7 +13,7 @@
 #define WRITE_TIMEOUT_US (10 * G_TIME_SPAN_SECOND)
 /* So many failures of one thing end the trying. */
 #define MAX_FAILURES 3
-#define RETRY_US (200 * G_TIME_SPAN_MILLISECOND)
+#define RETRY_US     (200 * G_TIME_SPAN_MILLISECOND)
 /* As facts_from: the time to look has not come. */
 #define NOT_YET UINT64_MAX
 
@@ -85,7 +85,8 @@ UsherTask *usher_node_task_of_lease(UsherNode *node, const char *lease)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		UsherTask *task = value;
 		if (task->state != USHER_TASK_ENDED &&
-		    g_ptr_array_find_with_equal_func(task->operation->leases, lease, g_str_equal, NULL))
+			g_ptr_array_find_with_equal_func(
+				task->operation->leases, lease, g_str_equal, NULL))
 			return task;
 	}
 	return NULL;
@@ -105,8 +106,8 @@ static GPtrArray *holdings_of(UsherTask *task)
 {
 	GPtrArray *holdings = g_ptr_array_new();
 	for (unsigned i = 0; i < task->operation->leases->len; i++) {
-		UsherHolding *holding =
-			g_hash_table_lookup(task->node->holdings, task->operation->leases->pdata[i]);
+		UsherHolding *holding = g_hash_table_lookup(
+			task->node->holdings, task->operation->leases->pdata[i]);
 		if (holding != NULL && is_in_reach(task, holding))
 			g_ptr_array_add(holdings, holding);
 	}
@@ -200,17 +201,17 @@ static void end(UsherTask *task, UsherOperationState state)
 	if (!usher_node_note_task(task->node, task, &error))
 		usher_log(USHER_LOG_ERROR, object, "journal: %s", error->message);
 	usher_log(USHER_LOG_INFO, object, "%s of %s is %s%s%s",
-		  usher_operation_kind_names[task->operation->kind], task->operation->object,
-		  usher_operation_state_name(state), task->operation->error != NULL ? ": " : "",
-		  task->operation->error != NULL ? task->operation->error->message : "");
+		usher_operation_kind_names[task->operation->kind], task->operation->object,
+		usher_operation_state_name(state), task->operation->error != NULL ? ": " : "",
+		task->operation->error != NULL ? task->operation->error->message : "");
 }
 
 /* Some of its leases failed: what it did is not all that was asked. */
 static bool has_barred(UsherTask *task)
 {
 	for (unsigned i = 0; i < task->operation->leases->len; i++) {
-		const UsherHolding *holding =
-			g_hash_table_lookup(task->node->holdings, task->operation->leases->pdata[i]);
+		const UsherHolding *holding = g_hash_table_lookup(
+			task->node->holdings, task->operation->leases->pdata[i]);
 		if (holding != NULL && holding->bar != USHER_BAR_NONE)
 			return true;
 	}
@@ -231,7 +232,8 @@ static void settle_leases(UsherTask *task, bool is_done)
 		if (usher_guest_has(guest, holding->lease->id) && !is_end)
 			usher_node_move_lease(node, holding, USHER_LEASE_ATTACHED, NULL);
 		else if (is_home)
-			usher_node_release(node, holding, problem != NULL ? problem->message : NULL);
+			usher_node_release(
+				node, holding, problem != NULL ? problem->message : NULL);
 	}
 }
 
@@ -265,7 +267,8 @@ static void end_undone(UsherTask *task)
 			show_state(task, shown, USHER_STEP_UNDONE);
 	}
 	settle_leases(task, /* is_done */ false);
-	bool is_undone = (task->has_changed || task->operation->cancel) && !has_barred(task) && !task->given_up;
+	bool is_undone = (task->has_changed || task->operation->cancel) && !has_barred(task) &&
+		!task->given_up;
 	end(task, is_undone ? USHER_OPERATION_UNDONE : USHER_OPERATION_FAILED);
 }
 
@@ -278,8 +281,9 @@ static bool is_still_there(UsherNode *node, const UsherLease *lease, GError **er
 	const char *id = device != NULL ? usher_node_id_of(node, device) : NULL;
 	if (g_strcmp0(id, lease->device->id) == 0)
 		return true;
-	usher_error_set(error, USHER_ERROR_CONFLICT, "%s is at %s now, not the device that was leased",
-			device != NULL ? "another device" : "nothing", lease->device->address);
+	usher_error_set(error, USHER_ERROR_CONFLICT,
+		"%s is at %s now, not the device that was leased",
+		device != NULL ? "another device" : "nothing", lease->device->address);
 	return false;
 }
 
@@ -300,7 +304,7 @@ static bool prepare_leases(UsherTask *task, const GPtrArray *holdings, GError **
 			const UsherWas *seen = was->pdata[j];
 			const UsherWas *held = g_hash_table_lookup(node->held, seen->address);
 			bool is_held = held != NULL && g_strcmp0(seen->driver, "vfio-pci") == 0 &&
-				       g_strcmp0(seen->identity, held->identity) == 0;
+				g_strcmp0(seen->identity, held->identity) == 0;
 			if (!is_held)
 				continue;
 			usher_was_free(was->pdata[j]);
@@ -323,8 +327,9 @@ static void return_leases(UsherTask *task, const GPtrArray *holdings)
 		UsherHolding *holding = holdings->pdata[i];
 		const UsherGuestInfo *guest = usher_find_guest(node->guests, holding->lease->uuid);
 		if (!usher_guest_has(guest, holding->lease->id) &&
-		    usher_lease_state_may_reach(holding->lease->state, USHER_LEASE_RETURNING))
-			usher_node_move_lease(node, holding, USHER_LEASE_RETURNING, holding->lease->reason);
+			usher_lease_state_may_reach(holding->lease->state, USHER_LEASE_RETURNING))
+			usher_node_move_lease(
+				node, holding, USHER_LEASE_RETURNING, holding->lease->reason);
 	}
 }
 
@@ -403,7 +408,7 @@ static void begin_waiting(UsherTask *task, const char *for_what)
 		usher_log(USHER_LOG_INFO, object, "waits: %s", for_what);
 	}
 	bool is_shown = task->operation->needs->len == 1 &&
-			strcmp(task->operation->needs->pdata[0], for_what) == 0;
+		strcmp(task->operation->needs->pdata[0], for_what) == 0;
 	if (!is_shown) {
 		g_ptr_array_set_size(task->operation->needs, 0);
 		g_ptr_array_add(task->operation->needs, g_strdup(for_what));
@@ -413,12 +418,13 @@ static void begin_waiting(UsherTask *task, const char *for_what)
 	await(task);
 }
 
-static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *steps, char **out_wait,
-			 GError **error)
+static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *steps,
+	char **out_wait, GError **error)
 {
 	UsherNode *node = task->node;
 	g_autofree UsherCase *cases = g_new0(UsherCase, holdings->len);
-	g_autoptr(GPtrArray) homes = g_ptr_array_new_with_free_func((GDestroyNotify) g_ptr_array_unref);
+	g_autoptr(GPtrArray) homes =
+		g_ptr_array_new_with_free_func((GDestroyNotify) g_ptr_array_unref);
 	for (unsigned i = 0; i < holdings->len; i++) {
 		const UsherHolding *holding = holdings->pdata[i];
 		GPtrArray *home = usher_node_home_of(node, holding, task->undoing);
@@ -426,11 +432,18 @@ static UsherDecision ask(UsherTask *task, const GPtrArray *holdings, GPtrArray *
 		cases[i] = (UsherCase){ holding->lease, home };
 	}
 	const UsherSituation situation = {
-		.operation = task->operation, .seen = node->seen, .guests = node->guests, .cases = cases,
-		.n_cases = holdings->len, .now = usher_node_wall(node), .undoing = task->undoing,
+		.operation = task->operation,
+		.seen = node->seen,
+		.guests = node->guests,
+		.cases = cases,
+		.n_cases = holdings->len,
+		.now = usher_node_wall(node),
+		.undoing = task->undoing,
 		.given_up = task->given_up,
-		.resumed = task->resumed, .guest_touched = task->guest_touched,
-		.guest_started = task->guest_started, .guest_asked = task->guest_asked,
+		.resumed = task->resumed,
+		.guest_touched = task->guest_touched,
+		.guest_started = task->guest_started,
+		.guest_asked = task->guest_asked,
 	};
 	return usher_decide(&situation, steps, out_wait, error);
 }
@@ -442,7 +455,8 @@ static void fence_in_flight(UsherTask *task)
 	for (unsigned i = 0; i < holdings->len; i++) {
 		UsherHolding *holding = holdings->pdata[i];
 		if (usher_node_is_in_flight(task->node, holding->lease))
-			usher_node_bar(task->node, holding, USHER_BAR_FENCE, "a kernel write has not come back");
+			usher_node_bar(task->node, holding, USHER_BAR_FENCE,
+				"a kernel write has not come back");
 	}
 }
 
@@ -489,7 +503,8 @@ static bool guard_allows(const UsherJob *job, GError **error)
 		return false;
 	const UsherDevice *device = usher_inventory_find_text(seen, job->step->address);
 	if (device == NULL) {
-		usher_error_set(error, USHER_ERROR_NOT_FOUND, "there is no device %s", job->step->address);
+		usher_error_set(
+			error, USHER_ERROR_NOT_FOUND, "there is no device %s", job->step->address);
 		return false;
 	}
 	g_autoptr(UsherGuardResult) result = usher_guard_judge(seen, device);
@@ -515,7 +530,8 @@ static void take_guest_step(UsherJob *job)
 		(void) guest->ops->power_off(guest, step->guest, step->uuid, &job->error);
 		return;
 	case USHER_STEP_GUEST_MARK:
-		(void) guest->ops->mark(guest, step->guest, step->uuid, job->vm, job->revision, &job->error);
+		(void) guest->ops->mark(
+			guest, step->guest, step->uuid, job->vm, job->revision, &job->error);
 		return;
 	case USHER_STEP_GUEST_UNMARK:
 		(void) guest->ops->mark(guest, step->guest, step->uuid, NULL, 0, &job->error);
@@ -554,7 +570,8 @@ static UsherHolding *holding_at(UsherTask *task, const char *address)
 	for (unsigned i = 0; address != NULL && i < holdings->len; i++) {
 		UsherHolding *holding = holdings->pdata[i];
 		if (strcmp(holding->lease->device->address, address) == 0 ||
-		    g_ptr_array_find_with_equal_func(holding->lease->companions, address, g_str_equal, NULL))
+			g_ptr_array_find_with_equal_func(
+				holding->lease->companions, address, g_str_equal, NULL))
 			return holding;
 	}
 	return NULL;
@@ -583,10 +600,11 @@ static void fail_to_give_back(UsherTask *task, const UsherJob *job)
 		set_error(task, job->error);
 	task->failures = 0;
 	if (holding != NULL)
-		usher_node_bar(task->node, holding, is_fenced ? USHER_BAR_FENCE : USHER_BAR_QUARANTINE,
-			       job->error->message);
+		usher_node_bar(task->node, holding,
+			is_fenced ? USHER_BAR_FENCE : USHER_BAR_QUARANTINE, job->error->message);
 	else if (task->undoing)
-		task->given_up = true; /* no lease's device: a held one that was to be returned is stuck */
+		task->given_up =
+			true; /* no lease's device: a held one that was to be returned is stuck */
 	else
 		begin_undo(task, job->error);
 	task->state = USHER_TASK_IDLE;
@@ -599,7 +617,8 @@ static void fail(UsherTask *task, const UsherJob *job)
 	g_autofree char *text = usher_step_print(job->step);
 	usher_log(USHER_LOG_WARNING, object, "%s: %s", text, job->error->message);
 	bool is_host = usher_step_kind_is_host(job->step->kind);
-	bool is_away = !is_host && g_error_matches(job->error, USHER_ERROR, USHER_ERROR_UNAVAILABLE);
+	bool is_away =
+		!is_host && g_error_matches(job->error, USHER_ERROR, USHER_ERROR_UNAVAILABLE);
 	if (is_away && ++task->failures < MAX_FAILURES) {
 		/* What became of it, nobody knows: look, then decide anew. */
 		show_state(task, shown_step(task), USHER_STEP_WAITING);
@@ -624,7 +643,8 @@ static void note_success(UsherTask *task, const UsherStep *step)
 	task->failures = 0;
 	task->guest_started |= step->kind == USHER_STEP_GUEST_START;
 	task->guest_asked |= step->kind == USHER_STEP_GUEST_ASK_OFF;
-	bool is_harmless = step->kind == USHER_STEP_LOAD_MODULE || step->kind == USHER_STEP_GUEST_ASK_OFF;
+	bool is_harmless =
+		step->kind == USHER_STEP_LOAD_MODULE || step->kind == USHER_STEP_GUEST_ASK_OFF;
 	task->has_changed |= !is_harmless;
 	task->at++;
 }
@@ -659,9 +679,10 @@ static GPtrArray *guest_devices(UsherTask *task)
 		UsherPciAddr addr, other;
 		bool is_known = usher_pci_addr_parse(lease->device->address, &addr, NULL);
 		for (unsigned j = 0; j <= lease->companions->len; j++) {
-			const char *address = j == 0 ? lease->device->address : lease->companions->pdata[j - 1];
+			const char *address =
+				j == 0 ? lease->device->address : lease->companions->pdata[j - 1];
 			if (!is_known || !usher_pci_addr_parse(address, &other, NULL) ||
-			    !usher_pci_addr_is_same_slot(addr, other))
+				!usher_pci_addr_is_same_slot(addr, other))
 				continue;
 			UsherGuestDevice *device = usher_guest_device_new();
 			device->lease = g_strdup(lease->id);
@@ -723,20 +744,22 @@ static bool is_to_be_undone(UsherTask *task, GError **error)
 	if (task->undoing || task->operation->kind == USHER_KIND_RETURN)
 		return false;
 	if (task->operation->cancel) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "operation %s was cancelled", task->operation->id);
+		usher_error_set(error, USHER_ERROR_CONFLICT, "operation %s was cancelled",
+			task->operation->id);
 		return true;
 	}
 	if (usher_node_wall(task->node) < task->operation->deadline)
 		return false;
 	usher_error_set(error, USHER_ERROR_UNAVAILABLE, "it was not done in time%s%s",
-			task->operation->needs->len > 0 ? ": " : "",
-			task->operation->needs->len > 0 ? (char *) task->operation->needs->pdata[0] : "");
+		task->operation->needs->len > 0 ? ": " : "",
+		task->operation->needs->len > 0 ? (char *) task->operation->needs->pdata[0] : "");
 	return true;
 }
 
 void usher_task_advance(UsherTask *task)
 {
-	if (task->state == USHER_TASK_UNCLAIMED || task->state == USHER_TASK_ENDED || task->is_working)
+	if (task->state == USHER_TASK_UNCLAIMED || task->state == USHER_TASK_ENDED ||
+		task->is_working)
 		return;
 	g_autoptr(GError) error = NULL;
 	if (is_to_be_undone(task, &error))

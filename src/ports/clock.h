@@ -21,7 +21,8 @@ typedef struct UsherClockOps {
 	void (*cancel)(UsherClock *clock, unsigned id);
 	/* Runs work in the lane's thread, after what was given to the lane before, then done on the
 	 * main thread. work must touch nothing but job. */
-	void (*work)(UsherClock *clock, const char *lane, UsherClockFunc work, UsherClockFunc done, void *job);
+	void (*work)(UsherClock *clock, const char *lane, UsherClockFunc work, UsherClockFunc done,
+		void *job);
 } UsherClockOps;
 
 struct UsherClock {

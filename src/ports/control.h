@@ -17,7 +17,8 @@ typedef void (*UsherControlChanged)(void *data);
 typedef struct UsherControlOps {
 	const char *name;
 	/* One at a time: the next only after done. report is copied. */
-	void (*exchange)(UsherControl *control, const UsherReport *report, UsherControlDone done, void *data);
+	void (*exchange)(UsherControl *control, const UsherReport *report, UsherControlDone done,
+		void *data);
 	void (*watch)(UsherControl *control, UsherControlChanged func, void *data);
 	void (*free)(UsherControl *control);
 } UsherControlOps;

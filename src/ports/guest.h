@@ -28,18 +28,18 @@ typedef struct UsherGuestOps {
 	/* Starts a shut-off guest with the devices (of UsherGuestDevice), which are bound and verified.
 	 * Its persistent definition is as before when this returns, whatever the result. DENIED: a saved
 	 * memory image waits; BUSY: it runs; NOT_FOUND: no such guest, or another uuid. */
-	bool (*start)(UsherGuest *guest, const char *name, const char *uuid, const GPtrArray *devices,
-		      GError **error);
+	bool (*start)(UsherGuest *guest, const char *name, const char *uuid,
+		const GPtrArray *devices, GError **error);
 	/* Presses its power button; returns at once. */
 	bool (*ask_off)(UsherGuest *guest, const char *name, const char *uuid, GError **error);
 	/* Off is success, also when it was already. */
 	bool (*power_off)(UsherGuest *guest, const char *name, const char *uuid, GError **error);
 	/* Writes { vm, uuid, revision } into its definition; vm NULL removes it. */
-	bool (*mark)(UsherGuest *guest, const char *name, const char *uuid, const char *vm, int64_t revision,
-		     GError **error);
+	bool (*mark)(UsherGuest *guest, const char *name, const char *uuid, const char *vm,
+		int64_t revision, GError **error);
 	/* Takes the lease's devices out of the running guest and waits until they are out. */
 	bool (*unplug)(UsherGuest *guest, const char *name, const char *uuid, const char *lease,
-		       GError **error);
+		GError **error);
 	void (*watch)(UsherGuest *guest, UsherGuestChanged func, void *data);
 	void (*free)(UsherGuest *guest);
 } UsherGuestOps;

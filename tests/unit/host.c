@@ -275,7 +275,8 @@ static void test_no_program(void)
 	g_assert_false(usher_helper_run(helper, AT, args, SECONDS(1), &error));
 	g_assert_error(error, USHER_ERROR, USHER_ERROR_INTERNAL);
 	g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GHashTable) overrides = usher_helper_read_overrides(helper, NULL, SECONDS(1), notes);
+	g_autoptr(GHashTable) overrides =
+		usher_helper_read_overrides(helper, NULL, SECONDS(1), notes);
 	g_assert_cmpuint(g_hash_table_size(overrides), ==, 0);
 	g_assert_cmpuint(notes->len, ==, 1);
 }

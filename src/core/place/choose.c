@@ -43,7 +43,8 @@ static bool unit_has(const GPtrArray *unit, const UsherLedgerEntry *entry)
 	for (unsigned i = 0; i < unit->len; i++) {
 		const UsherDevice *device = unit->pdata[i];
 		if (device->id != NULL &&
-		    g_ptr_array_find_with_equal_func(entry->devices, device->id, g_str_equal, NULL))
+			g_ptr_array_find_with_equal_func(
+				entry->devices, device->id, g_str_equal, NULL))
 			return true;
 	}
 	return false;
@@ -65,7 +66,8 @@ static UsherLedger *ledger_of(const UsherPlaceNode *node, const GPtrArray *unit,
 			const UsherLedgerEntry *entry = ledger->entries->pdata[j];
 			if (!unit_has(unit, entry))
 				continue;
-			usher_error_set(error, USHER_ERROR_CONFLICT, "%s has a part of it", entry->holder);
+			usher_error_set(
+				error, USHER_ERROR_CONFLICT, "%s has a part of it", entry->holder);
 			usher_ledger_free(own);
 			return NULL;
 		}
@@ -78,7 +80,8 @@ static UsherLedger *ledger_of(const UsherPlaceNode *node, const GPtrArray *unit,
 	return own;
 }
 
-static UsherLedgerEntry *entry_for(const GPtrArray *taken, const char *lease, const char *holder, int64_t now)
+static UsherLedgerEntry *entry_for(
+	const GPtrArray *taken, const char *lease, const char *holder, int64_t now)
 {
 	UsherLedgerEntry *entry = usher_ledger_entry_new();
 	entry->lease = g_strdup(lease);
@@ -122,15 +125,15 @@ static bool is_busy(const UsherPlaceNode *node, const GPtrArray *taken, GError *
 		if (device->id == NULL || !g_hash_table_contains(node->busy, device->id))
 			continue;
 		usher_error_set(error, USHER_ERROR_CONFLICT, "%s is being returned to the host",
-				device->address);
+			device->address);
 		return true;
 	}
 	return false;
 }
 
 /* Tries the device for the holder: the ledger it would give, or why not. */
-static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *device, const char *lease,
-			       const char *holder, int64_t now, GError **error)
+static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *device,
+	const char *lease, const char *holder, int64_t now, GError **error)
 {
 	g_autofree char *why_not = explain_ineligible(device);
 	if (why_not != NULL) {
@@ -146,8 +149,8 @@ static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *de
 	return usher_ledger_take(ledger, entry, error);
 }
 
-static bool rule_matches(const UsherRule *rule, const UsherFilter *filter, const UsherPlaceNode *node,
-			 const UsherDevice *device, bool *out_matches, GError **error)
+static bool rule_matches(const UsherRule *rule, const UsherFilter *filter,
+	const UsherPlaceNode *node, const UsherDevice *device, bool *out_matches, GError **error)
 {
 	if (rule->node != NULL && strcmp(rule->node, node->name) != 0) {
 		*out_matches = false;
@@ -159,7 +162,8 @@ static bool rule_matches(const UsherRule *rule, const UsherFilter *filter, const
 	return false;
 }
 
-static bool add_matches(const UsherPlaceNode *node, const UsherRule *rule, GHashTable *found, GError **error)
+static bool add_matches(
+	const UsherPlaceNode *node, const UsherRule *rule, GHashTable *found, GError **error)
 {
 	g_autoptr(UsherFilter) filter = usher_filter_parse(rule->filter, error);
 	if (filter == NULL) {
@@ -217,20 +221,20 @@ static void refuse(const UsherRequest *request, const GPtrArray *members, GError
 			g_string_append(why, "; and others");
 			break;
 		}
-		g_string_append_printf(why, "%s%s: %s", n_shown > 0 ? "; " : "", member->device->address,
-				       member->why_not);
+		g_string_append_printf(why, "%s%s: %s", n_shown > 0 ? "; " : "",
+			member->device->address, member->why_not);
 		n_shown++;
 	}
 	if (members->len == 0)
 		usher_error_set(error, USHER_ERROR_CONFLICT, "group %s has no members on this node",
-				request->group);
+			request->group);
 	else if (request->count > 1)
 		usher_error_set(error, USHER_ERROR_CONFLICT,
-				"group %s has fewer than %" G_GINT64_FORMAT " free devices: %s", request->group,
-				request->count, why->str);
+			"group %s has fewer than %" G_GINT64_FORMAT " free devices: %s",
+			request->group, request->count, why->str);
 	else
 		usher_error_set(error, USHER_ERROR_CONFLICT, "group %s has no free device: %s",
-				request->group, why->str);
+			request->group, why->str);
 }
 
 /* The node as it would be after the picks: their ledgers in the place of the stored ones. */
@@ -252,8 +256,9 @@ static GPtrArray *ledgers_after(const UsherPlaceNode *node, const GPtrArray *pic
 	return ledgers;
 }
 
-static UsherPick *pick_one(const UsherPlaceNode *node, const GPtrArray *picks, const GPtrArray *members,
-			   const UsherRequest *request, const char *lease, const char *holder, int64_t now)
+static UsherPick *pick_one(const UsherPlaceNode *node, const GPtrArray *picks,
+	const GPtrArray *members, const UsherRequest *request, const char *lease,
+	const char *holder, int64_t now)
 {
 	g_autoptr(GPtrArray) ledgers = ledgers_after(node, picks);
 	UsherPlaceNode after = *node;
@@ -261,7 +266,8 @@ static UsherPick *pick_one(const UsherPlaceNode *node, const GPtrArray *picks, c
 	for (unsigned i = 0; i < members->len; i++) {
 		UsherMember *member = members->pdata[i];
 		g_autoptr(GError) why_not = NULL;
-		UsherLedger *ledger = try_device(&after, member->device, lease, holder, now, &why_not);
+		UsherLedger *ledger =
+			try_device(&after, member->device, lease, holder, now, &why_not);
 		if (ledger == NULL) {
 			g_free(member->why_not);
 			member->why_not = g_strdup(why_not->message);
@@ -279,13 +285,14 @@ static UsherPick *pick_one(const UsherPlaceNode *node, const GPtrArray *picks, c
 }
 
 /* All devices of one request, or none and false with error. */
-static bool pick_request(const UsherPlaceNode *node, const UsherRequest *request, const GPtrArray *lease_ids,
-			 const char *holder, int64_t now, GPtrArray *picks, GError **error)
+static bool pick_request(const UsherPlaceNode *node, const UsherRequest *request,
+	const GPtrArray *lease_ids, const char *holder, int64_t now, GPtrArray *picks,
+	GError **error)
 {
 	const UsherGroup *group = usher_place_group(node, request->group);
 	if (group == NULL) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "group %s does not exist or is disabled",
-				request->group);
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+			"group %s does not exist or is disabled", request->group);
 		return false;
 	}
 	g_autoptr(GPtrArray) members = usher_place_members(node, group, error);
@@ -294,8 +301,8 @@ static bool pick_request(const UsherPlaceNode *node, const UsherRequest *request
 	unsigned before = picks->len;
 	for (int64_t n = 0; n < request->count; n++) {
 		g_assert(picks->len < lease_ids->len);
-		UsherPick *pick = pick_one(node, picks, members, request, lease_ids->pdata[picks->len], holder,
-					   now);
+		UsherPick *pick = pick_one(
+			node, picks, members, request, lease_ids->pdata[picks->len], holder, now);
 		if (pick == NULL) {
 			g_ptr_array_set_size(picks, (int) before);
 			refuse(request, members, error);
@@ -306,15 +313,16 @@ static bool pick_request(const UsherPlaceNode *node, const UsherRequest *request
 	return true;
 }
 
-GPtrArray *usher_place_choose(const UsherPlaceNode *node, const UsherVm *vm, const GPtrArray *lease_ids,
-			      int64_t now, GError **error)
+GPtrArray *usher_place_choose(const UsherPlaceNode *node, const UsherVm *vm,
+	const GPtrArray *lease_ids, int64_t now, GError **error)
 {
 	g_autofree char *holder = g_strconcat("vm/", vm->name, NULL);
 	g_autoptr(GPtrArray) picks = g_ptr_array_new_with_free_func(pick_free_any);
 	for (unsigned i = 0; i < vm->requests->len; i++) {
 		const UsherRequest *request = vm->requests->pdata[i];
 		g_autoptr(GError) why_not = NULL;
-		if (pick_request(node, request, lease_ids, holder, now, picks, &why_not) || !request->required)
+		if (pick_request(node, request, lease_ids, holder, now, picks, &why_not) ||
+			!request->required)
 			continue;
 		g_propagate_error(error, g_steal_pointer(&why_not));
 		return NULL;

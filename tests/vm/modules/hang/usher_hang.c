@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+/* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A driver for QEMU's edu device whose remove() does not come back while the parameter "hang" is
  * set: what graphics drivers do with a process that holds them. The device's lock is held meanwhile.
@@ -35,10 +35,7 @@ static void hang_remove(struct pci_dev *device)
 	wait_event(released, !READ_ONCE(hang));
 }
 
-static const struct pci_device_id hang_ids[] = {
-	{ PCI_DEVICE(0x1234, 0x11e8) },
-	{ }
-};
+static const struct pci_device_id hang_ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, {} };
 MODULE_DEVICE_TABLE(pci, hang_ids);
 
 static struct pci_driver hang_driver = {
