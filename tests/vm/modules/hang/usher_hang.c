@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * A driver for QEMU's edu device whose remove() does not come back while the parameter "hang" is
  * set: what graphics drivers do with a process that holds them. The device's lock is held meanwhile.
