@@ -109,8 +109,10 @@ static void read_block(const UsherTree *tree, const char *name, UsherInventory *
 		g_ptr_array_add(block->slaves, g_strdup(slaves->pdata[i]));
 	if (block->pci == NULL && block->parent == NULL)
 		add_controllers(tree, target, block, inventory);
-	block->backing = read_below(tree, path, "loop/backing_file");
-	block->mapper = read_below(tree, path, "dm/name");
+	if (g_str_has_prefix(name, "loop"))
+		block->backing = read_below(tree, path, "loop/backing_file");
+	if (g_str_has_prefix(name, "dm-"))
+		block->mapper = read_below(tree, path, "dm/name");
 	if (block->devno != NULL)
 		block->signature = read_signature(tree, block->devno);
 }

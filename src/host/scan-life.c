@@ -231,12 +231,13 @@ static void need_power_supply(const UsherTree *tree, UsherInventory *inventory)
 
 /* Memory of a device that firmware goes on using: vfio refuses its group (drivers/iommu/iommu.c,
  * iommu_device_claim_dma_owner). */
-static void need_of_group(const UsherTree *tree, UsherInventory *inventory, const char *group)
+static void need_of_group(int groups, UsherInventory *inventory, const char *group)
 {
-	g_autofree char *path =
-		g_strconcat("sys/kernel/iommu_groups/", group, "/reserved_regions", NULL);
-	g_autofree char *text = usher_tree_read(tree, path);
-	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	g_autofree char *path = g_strconcat(group, "/reserved_regions", NULL);
+	g_autofree char *text = usher_attr_read_below(groups, path);
+	if (text == NULL)
+		return;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	uint32_t number;
 	for (unsigned i = 0; lines[i] != NULL; i++) {
 		if (!g_str_has_suffix(g_strstrip(lines[i]), " direct") ||
@@ -256,9 +257,11 @@ static void need_of_group(const UsherTree *tree, UsherInventory *inventory, cons
 
 static void need_firmware(const UsherTree *tree, UsherInventory *inventory)
 {
-	g_autoptr(GPtrArray) groups = usher_tree_list(tree, "sys/kernel/iommu_groups");
-	for (unsigned i = 0; groups != NULL && i < groups->len; i++)
-		need_of_group(tree, inventory, groups->pdata[i]);
+	static const char groups[] = "sys/kernel/iommu_groups";
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, groups);
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, groups);
+	for (unsigned i = 0; names != NULL && folder >= 0 && i < names->len; i++)
+		need_of_group(folder, inventory, names->pdata[i]);
 }
 
 void usher_scan_needs(const UsherTree *tree, UsherInventory *inventory)

@@ -147,7 +147,8 @@ static void list_functions(int folder, UsherDevice *device)
 static void fill_functions(int folder, UsherDevice *device)
 {
 	int64_t total;
-	if (device->physical_function != NULL) /* a virtual one has none of its own */
+	/* A virtual one has none of its own, and no bridge has any. */
+	if (device->physical_function != NULL || usher_device_is_bridge(device))
 		return;
 	if (usher_attr_read_int(folder, "sriov_totalvfs", &total) && total >= 0)
 		device->sriov_total = total;

@@ -131,6 +131,19 @@ static GHashTable *scan_at(const UsherTree *tree, GHashTable *addresses, const U
 	return read;
 }
 
+/* A function that was not there, or is another one now: what the host has of it, as reserved memory
+ * of its group, is asked of all together. Virtual functions have nothing of the kind. */
+static bool is_newcomer(const UsherInventory *last, const UsherDevice *device)
+{
+	const UsherDevice *was = usher_inventory_find_text(last, device->address);
+	if (device->physical_function != NULL)
+		return false;
+	return was == NULL || was->iommu_group != device->iommu_group ||
+		g_strcmp0(was->vendor_id, device->vendor_id) != 0 ||
+		g_strcmp0(was->device_id, device->device_id) != 0 ||
+		g_strcmp0(was->class_code, device->class_code) != 0;
+}
+
 UsherInventory *usher_scan_again(const char *root, UsherHelper *helper, const UsherInventory *last,
 	GHashTable *addresses, GError **error)
 {
@@ -141,6 +154,8 @@ UsherInventory *usher_scan_again(const char *root, UsherHelper *helper, const Us
 	g_autoptr(GHashTable) read = scan_at(tree, addresses, last, inventory);
 	bool is_doubtful = g_hash_table_size(read) > 8 + last->devices->len / MANY ||
 		!is_same_console(tree, inventory, last, read);
+	for (unsigned i = 0; i < inventory->devices->len && !is_doubtful; i++)
+		is_doubtful = is_newcomer(last, inventory->devices->pdata[i]);
 	if (is_doubtful)
 		return usher_scan(root, helper, error);
 	usher_scan_nodes(tree, inventory);

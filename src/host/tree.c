@@ -142,6 +142,13 @@ char *usher_attr_read(int folder, const char *name)
 	return text != NULL ? g_utf8_make_valid(text, -1) : NULL;
 }
 
+char *usher_attr_read_below(int folder, const char *path)
+{
+	g_auto(UsherFd) fd = usher_fd_open_below(folder, path, O_RDONLY | O_NONBLOCK, NULL);
+	g_autofree char *text = fd >= 0 ? read_text(fd) : NULL;
+	return text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+}
+
 bool usher_attr_read_hex(int folder, const char *name, uint32_t max, uint32_t *out_value)
 {
 	char buffer[ATTR_MAX + 1];

@@ -29,6 +29,8 @@ char *usher_tree_link(const UsherTree *tree, const char *path);
 /* In an opened folder. An attribute that is empty or "(null)" reads as NULL. */
 GPtrArray *usher_attr_list(int folder, const char *path);
 char *usher_attr_read(int folder, const char *name);
+/* A path of several names; no link in it leads out of the folder. */
+char *usher_attr_read_below(int folder, const char *path);
 bool usher_attr_read_hex(int folder, const char *name, uint32_t max, uint32_t *out_value);
 bool usher_attr_read_int(int folder, const char *name, int64_t *out_value);
 /* The last name in the target of a link: what "driver" points to. */

@@ -100,17 +100,27 @@ def ids_of_config(folder):
 
 
 def subsystem_of_files(folder):
+    modalias = parse_modalias(folder)
+    if modalias:
+        return {"subsystem_vendor_id": modalias[2], "subsystem_device_id": modalias[3]}
     values = [read_hex(folder, name, 0xFFFF) for name in ("subsystem_vendor", "subsystem_device")]
     if None in values:
         return {}
     return {"subsystem_vendor_id": f"{values[0]:04x}", "subsystem_device_id": f"{values[1]:04x}"}
 
 
-def ids_of_files(folder):
-    modalias = re.fullmatch(
+def parse_modalias(folder):
+    parts = re.fullmatch(
         rb"pci:v0000(....)d0000(....)sv0000(....)sd0000(....)bc(..)sc(..)i(..)", read(folder, "modalias") or b"")
-    if modalias and all(re.fullmatch(rb"[0-9A-Fa-f]+", group) for group in modalias.groups()):
-        vendor, device, sub_vendor, sub_device, *code = (g.decode().lower() for g in modalias.groups())
+    if parts is None or not all(re.fullmatch(rb"[0-9A-Fa-f]+", part) for part in parts.groups()):
+        return None
+    return [part.decode().lower() for part in parts.groups()]
+
+
+def ids_of_files(folder):
+    modalias = parse_modalias(folder)
+    if modalias:
+        vendor, device, sub_vendor, sub_device, *code = modalias
         ids = {"vendor_id": vendor, "device_id": device, "subsystem_vendor_id": sub_vendor,
                "subsystem_device_id": sub_device, "class": "".join(code)}
     else:

@@ -1,7 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A driver for QEMU's edu device whose remove() does not come back while the parameter "hang" is
  * set: what graphics drivers do with a process that holds them. The device's lock is held meanwhile.
+ * As a module of the kernel it may be used under the GPL, version 2, as well.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
