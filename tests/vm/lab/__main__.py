@@ -18,6 +18,7 @@ from session import NO_MACHINE, Ended, Session, Timeout, end_on_signals
 
 REPO = HERE.parent.parent
 TIMED_OUT = 124  # as timeout(1)
+LOCK = "lock"
 SESSION_FILES = ("lab.sock", "qmp.sock", "monitor.sock", "initrd", "qemu.log")
 PASSED_ON = ("TERM", "LANG", "NO_COLOR", "COLUMNS")
 
@@ -116,7 +117,7 @@ def run_once(options):
 
 def remove_leftovers():
     """Folders of runs that were killed before they could remove them."""
-    for name in glob.glob(f"{tempfile.gettempdir()}/usher-lab-*/session"):
+    for name in glob.glob(f"{tempfile.gettempdir()}/usher-lab-*/{LOCK}"):
         folder = pathlib.Path(name).parent
         if folder.owner() == pathlib.Path("/proc/self").owner() and not is_locked(folder):
             shutil.rmtree(folder, ignore_errors=True)
@@ -124,11 +125,13 @@ def remove_leftovers():
 
 def mark(folder):
     """Locks the folder for as long as a machine may come there or is there."""
-    file = open(folder / "session", "w")
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise KitError(f"{folder} has a session already") from None
+    if is_locked(folder):
+        raise KitError(f"{folder} has a session already")
+    # Locked before it has its name: a folder whose lock is free may be removed by anyone.
+    beside = folder / f".lock.{os.getpid()}"
+    file = open(beside, "w")
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    beside.rename(folder / LOCK)
     return file
 
 
@@ -136,7 +139,7 @@ def is_locked(folder):
     """Asked without taking the lock, which could get into the way of a session that starts."""
     layout = "hhqqi4x"  # struct flock
     try:
-        with open(folder / "session") as file:
+        with open(folder / LOCK) as file:
             query = struct.pack(layout, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             answer = fcntl.fcntl(file, fcntl.F_GETLK, query)
     except OSError:
@@ -156,7 +159,7 @@ def run_session(options):
             session.serve(str(folder / "lab.sock"))
             return 0
     finally:
-        for name in (*SESSION_FILES, "session"):
+        for name in (*SESSION_FILES, LOCK):
             (folder / name).unlink(missing_ok=True)
         lock.close()
 

@@ -159,6 +159,14 @@ class Machine:
         self.process.kill()
         self.process.wait()
 
+    def how_it_ended(self):
+        """For a machine whose wire broke."""
+        try:
+            code = self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return "its runner closed the wire"
+        return f"QEMU was killed by signal {-code}" if code < 0 else f"QEMU exited with {code}"
+
     def last_words(self):
         """For the sentence that says why there is no machine (any more)."""
         lines = []

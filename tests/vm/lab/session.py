@@ -130,7 +130,8 @@ class Session:
         try:
             self.exchange.turn(left)
         except ConnectionError:
-            raise KitError("the machine went away" + self.machine.last_words()) from None
+            raise KitError(f"the machine went away: {self.machine.how_it_ended()}"
+                           + self.machine.last_words()) from None
 
 
 def lend_streams(sock, argv, cwd, env, stdin, stdout):
