@@ -118,6 +118,24 @@ static char *explain_ineligible(const UsherDevice *device)
 	return NULL;
 }
 
+/* The device, and what would be taken with it. */
+static bool are_eligible(const GPtrArray *taken, GError **error)
+{
+	for (unsigned i = 0; i < taken->len; i++) {
+		const UsherDevice *device = taken->pdata[i];
+		g_autofree char *why_not = explain_ineligible(device);
+		if (why_not == NULL)
+			continue;
+		if (i == 0)
+			usher_error_set(error, USHER_ERROR_CONFLICT, "%s", why_not);
+		else
+			usher_error_set(error, USHER_ERROR_CONFLICT, "%s, which goes with it: %s",
+					device->address, why_not);
+		return false;
+	}
+	return true;
+}
+
 static bool is_busy(const UsherPlaceNode *node, const GPtrArray *taken, GError **error)
 {
 	for (unsigned i = 0; node->busy != NULL && i < taken->len; i++) {
@@ -135,13 +153,10 @@ static bool is_busy(const UsherPlaceNode *node, const GPtrArray *taken, GError *
 static UsherLedger *try_device(const UsherPlaceNode *node, const UsherDevice *device,
 	const char *lease, const char *holder, int64_t now, GError **error)
 {
-	g_autofree char *why_not = explain_ineligible(device);
-	if (why_not != NULL) {
-		usher_error_set(error, USHER_ERROR_CONFLICT, "%s", why_not);
-		return NULL;
-	}
 	g_autoptr(GPtrArray) unit = usher_unit_of(node->devices, device);
 	g_autoptr(GPtrArray) taken = usher_unit_taken_with(node->devices, device);
+	if (!are_eligible(taken, error))
+		return NULL;
 	g_autoptr(UsherLedger) ledger = ledger_of(node, unit, error);
 	if (ledger == NULL || is_busy(node, taken, error))
 		return NULL;
