@@ -129,18 +129,45 @@ static bool stage_node(UsherCluster *cluster, UsherTxn *txn, void *data, GError 
 	return true;
 }
 
-/* A device that is at peace again is no longer fenced or in quarantine. */
-static void stage_cleared(
-	UsherCluster *cluster, UsherTxn *txn, const UsherDevice *device, GHashTable *cleared)
+/* The device as it is with this report. NULL: nobody knows it. */
+static const UsherDevice *device_with(
+	UsherCluster *cluster, const UsherReport *report, const char *id)
 {
-	if (device->state == USHER_DEVICE_FENCED || device->state == USHER_DEVICE_QUARANTINED)
-		return;
-	g_autofree char *prefix = g_strconcat(device->node, "/", NULL);
+	for (unsigned i = 0; i < report->devices->len; i++) {
+		const UsherDevice *device = report->devices->pdata[i];
+		if (g_strcmp0(device->id, id) == 0)
+			return device;
+	}
+	g_autofree char *name = g_strdup_printf("%s/%s", report->node, id);
+	return usher_world_get(cluster->world, USHER_TABLE_DEVICE, name);
+}
+
+/* All of the entry's devices are with the host or held, or gone: none is still on its way. */
+static bool is_at_peace(
+	UsherCluster *cluster, const UsherReport *report, const UsherLedgerEntry *entry)
+{
+	for (unsigned i = 0; i < entry->devices->len; i++) {
+		const char *id = entry->devices->pdata[i];
+		const UsherDevice *device = device_with(cluster, report, id);
+		bool is_gone = device == NULL || device->state == USHER_DEVICE_ABSENT ||
+			g_ptr_array_find_with_equal_func(report->gone, id, g_str_equal, NULL);
+		if (!is_gone && device->state != USHER_DEVICE_HOST &&
+			device->state != USHER_DEVICE_HELD)
+			return false;
+	}
+	return true;
+}
+
+/* What is at peace again is no longer fenced or in quarantine. */
+static void stage_cleared(UsherCluster *cluster, UsherTxn *txn, const UsherReport *report,
+	const UsherDevice *device, GHashTable *cleared)
+{
+	g_autofree char *prefix = g_strconcat(report->node, "/", NULL);
 	g_autoptr(GPtrArray) ledgers = usher_world_list(cluster->world, USHER_TABLE_LEDGER, prefix);
 	for (unsigned i = 0; i < ledgers->len; i++) {
 		const UsherLedger *ledger = ledgers->pdata[i];
 		const UsherLedgerEntry *entry = usher_ledger_holder(ledger, device->id);
-		if (entry == NULL || entry->lease != NULL ||
+		if (entry == NULL || entry->lease != NULL || !is_at_peace(cluster, report, entry) ||
 			!g_hash_table_add(cleared, ledger->unit))
 			continue;
 		g_autoptr(UsherLedger) after = usher_ledger_clear(ledger, device->id);
@@ -244,7 +271,7 @@ static bool stage_devices(UsherCluster *cluster, UsherTxn *txn, void *data, GErr
 		device->node = g_strdup(report->node);
 		g_autofree char *name = g_strdup_printf("%s/%s", report->node, device->id);
 		usher_world_put(cluster->world, txn, USHER_TABLE_DEVICE, name, device);
-		stage_cleared(cluster, txn, device, cleared);
+		stage_cleared(cluster, txn, report, device, cleared);
 	}
 	for (unsigned i = 0; i < report->gone->len; i++) {
 		g_autofree char *name =

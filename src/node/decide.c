@@ -112,6 +112,8 @@ static UsherDecision undo_start(const UsherSituation *situation, GPtrArray *step
 		/* It got there after all: what runs is not torn down. What has never run is. */
 		if (has_run(situation, guest))
 			return USHER_DECIDE_DONE;
+		if (situation->given_up)
+			return USHER_DECIDE_UNDONE;
 		add_guest_step(situation, steps, USHER_STEP_GUEST_POWER_OFF);
 		return USHER_DECIDE_STEPS;
 	}
@@ -244,7 +246,8 @@ static UsherDecision decide_mark(const UsherSituation *situation, bool is_wanted
 					  : fail_without_guest(situation, error);
 	bool is_marked = g_strcmp0(guest->mark, name_of(situation)) == 0 &&
 		g_strcmp0(guest->mark_uuid, guest->uuid) == 0;
-	if (situation->undoing && (is_wanted ? guest->mark == NULL : is_marked))
+	bool is_as_before = is_wanted ? guest->mark == NULL : is_marked;
+	if (situation->undoing && (is_as_before || situation->given_up))
 		return USHER_DECIDE_UNDONE;
 	if (!situation->undoing && (is_wanted ? is_marked : guest->mark == NULL))
 		return USHER_DECIDE_DONE;

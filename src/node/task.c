@@ -611,6 +611,18 @@ static void fail_to_give_back(UsherTask *task, const UsherJob *job)
 	task->facts_from = usher_node_observe(task->node);
 }
 
+/* A guest's step of undoing: tried again, and left as it is in the end. */
+static void fail_to_undo(UsherTask *task)
+{
+	if (++task->failures < MAX_FAILURES) {
+		retry(task);
+		return;
+	}
+	task->given_up = true;
+	task->state = USHER_TASK_IDLE;
+	task->facts_from = usher_node_observe(task->node);
+}
+
 static void fail(UsherTask *task, const UsherJob *job)
 {
 	g_autofree char *object = log_name(task);
@@ -631,7 +643,7 @@ static void fail(UsherTask *task, const UsherJob *job)
 		return;
 	}
 	if (task->undoing) {
-		retry(task);
+		fail_to_undo(task);
 		return;
 	}
 	undo_and_look(task, job->error);
@@ -640,12 +652,13 @@ static void fail(UsherTask *task, const UsherJob *job)
 static void note_success(UsherTask *task, const UsherStep *step)
 {
 	show_state(task, shown_step(task), USHER_STEP_DONE);
-	task->failures = 0;
 	task->guest_started |= step->kind == USHER_STEP_GUEST_START;
 	task->guest_asked |= step->kind == USHER_STEP_GUEST_ASK_OFF;
 	bool is_harmless =
 		step->kind == USHER_STEP_LOAD_MODULE || step->kind == USHER_STEP_GUEST_ASK_OFF;
 	task->has_changed |= !is_harmless;
+	if (!is_harmless)
+		task->failures = 0;
 	task->at++;
 }
 

@@ -30,6 +30,11 @@ FakeCall fake_faults_call(FakeFaults *faults, FakeProcess process, const char *n
 		usher_error_set(error, USHER_ERROR_UNAVAILABLE, "%s: the caller is dead", name);
 		return FAKE_CALL_REFUSE;
 	}
+	if (g_strcmp0(faults->always, name) == 0) {
+		faults->hit = name;
+		usher_error_set(error, USHER_ERROR_HOST, "%s: it never works (EIO)", name);
+		return FAKE_CALL_REFUSE;
+	}
 	if (!goes_wrong(faults, name))
 		return FAKE_CALL_DO;
 	faults->hit = name;

@@ -28,9 +28,10 @@ typedef enum {
 typedef void (*FakeDone)(const char *what, const char *object, void *data);
 
 typedef struct FakeFaults {
-	uint64_t calls;   /* counted so far */
-	uint64_t at;      /* the call that goes wrong; 0: none */
-	const char *only; /* not the at-th call but the first of that name goes wrong, once */
+	uint64_t calls;     /* counted so far */
+	uint64_t at;        /* the call that goes wrong; 0: none */
+	const char *only;   /* not the at-th call but the first of that name goes wrong, once */
+	const char *always; /* calls of that name are refused, all of them */
 	FakeFault fault;
 	const char *hit; /* the name of the call that went wrong, NULL: none yet */
 	bool is_dead[FAKE_N_PROCESSES];

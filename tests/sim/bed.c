@@ -478,7 +478,7 @@ void bed_heal(Bed *bed)
 {
 	disturb(bed);
 	bed->faults.at = 0;
-	bed->faults.only = NULL;
+	bed->faults.only = bed->faults.always = NULL;
 	bed->quicker = NULL;
 	bed_lose_exchanges(bed, 0);
 	bed_lose_events(bed, 0);

@@ -297,13 +297,17 @@ static void eject(Run *run)
 
 static void redefine_guest(Run *run)
 {
-	static const char clone[] = "99999999-9999-4999-8999-999999999999";
+	static const char *const clones[] = {
+		"91111111-1111-4111-8111-111111111111",
+		"92222222-2222-4222-8222-222222222222",
+		"93333333-3333-4333-8333-333333333333",
+	};
 	unsigned i = below(run, G_N_ELEMENTS(vms));
 	FakeGuest *guest = bed_guest(run->bed);
 	if (fake_guest_info(guest, vms[i]) == NULL) {
 		bool is_clone = one_in(run, 3);
 		bed_note(run->bed, "%s%s is defined", is_clone ? "another " : "", vms[i]);
-		fake_guest_define(guest, vms[i], is_clone ? clone : uuids[i]);
+		fake_guest_define(guest, vms[i], is_clone ? clones[i] : uuids[i]);
 	} else {
 		bed_note(run->bed, "%s is undefined", vms[i]);
 		fake_guest_undefine(guest, vms[i]);
@@ -368,18 +372,26 @@ static void arm_fault(Run *run)
 		faults->at);
 }
 
+static const char *const port_calls[] = { "host.apply", "host.apply", "host.apply", "host.look",
+	"guest.list", "guest.start", "guest.ask_off", "guest.power_off", "guest.mark",
+	"guest.unplug", "journal.append", "journal.replace", "journal.read", "store.commit",
+	"store.list", "store.changes", "control.exchange" };
+
 static void arm_named_fault(Run *run)
 {
-	static const char *const names[] = { "host.apply", "host.apply", "host.apply", "host.look",
-		"guest.list", "guest.start", "guest.ask_off", "guest.power_off", "guest.mark",
-		"guest.unplug", "journal.append", "journal.replace", "journal.read", "store.commit",
-		"store.list", "store.changes", "control.exchange" };
 	FakeFaults *faults = bed_faults(run->bed);
 	faults->at = 0;
-	faults->only = ANY(run, names);
+	faults->only = ANY(run, port_calls);
 	faults->fault = one_in(run, 3) ? FAKE_FAULT_HANG : (FakeFault) below(run, FAKE_N_FAULTS);
 	bed_note(run->bed, "fault: %s at the next %s", fake_fault_names[faults->fault],
 		faults->only);
+}
+
+static void toggle_broken(Run *run)
+{
+	FakeFaults *faults = bed_faults(run->bed);
+	faults->always = faults->always == NULL ? ANY(run, port_calls) : NULL;
+	bed_note(run->bed, "%s", faults->always != NULL ? faults->always : "all ports work");
 }
 
 static void kill_node(Run *run)
@@ -441,6 +453,7 @@ static const Action actions[] = {
 	{ 3, replug },
 	{ 8, arm_fault },
 	{ 6, arm_named_fault },
+	{ 3, toggle_broken },
 	{ 3, kill_node },
 	{ 3, kill_control },
 	{ 1, cut_power },

@@ -27,6 +27,9 @@ static const struct {
 	[TABLE_ACTIVE] = { "active/provider/", &usher_active_type },
 };
 
+/* More is somebody who does not give up. */
+#define MAX_STEPS 60
+
 struct Witness {
 	UsherStore *engine;
 	FakeHost *host;
@@ -97,7 +100,10 @@ static void see_leases_of_ended(Witness *witness, const UsherOperation *ended)
 			!fake_guest_ever_had(witness->guest, ended->leases->pdata[i]))
 			violate(witness, "%s is done, and its lease %s never was in a guest",
 				ended->id, (const char *) ended->leases->pdata[i]);
-		if (ended->kind == USHER_KIND_VM_START && !is_done && !is_over)
+		/* What could not be taken back from a guest that never ran stays with it. */
+		bool is_stuck = lease != NULL && lease->state == USHER_LEASE_ATTACHED &&
+			!fake_guest_has_run(witness->guest, lease->guest->name);
+		if (ended->kind == USHER_KIND_VM_START && !is_done && !is_over && !is_stuck)
 			violate(witness, "%s is %s, and its lease %s is %s", ended->id,
 				usher_operation_state_name(ended->state),
 				(const char *) ended->leases->pdata[i], state);
@@ -116,6 +122,8 @@ static void see_operation(
 	}
 	if (before != NULL && usher_operation_state_is_end(before->state))
 		violate(witness, "operation %s has ended and was written again", after->id);
+	if (after->steps->len > MAX_STEPS)
+		violate(witness, "operation %s has %u steps", after->id, after->steps->len);
 	if (before != NULL && !may_become(before->state, after->state))
 		violate(witness, "operation %s went from %s to %s", after->id,
 			usher_operation_state_name(before->state),

@@ -130,7 +130,7 @@ static bool are_eligible(const GPtrArray *taken, GError **error)
 			usher_error_set(error, USHER_ERROR_CONFLICT, "%s", why_not);
 		else
 			usher_error_set(error, USHER_ERROR_CONFLICT, "%s, which goes with it: %s",
-					device->address, why_not);
+				device->address, why_not);
 		return false;
 	}
 	return true;
