@@ -63,7 +63,8 @@ def parse(argv):
     add("--no-iommu", dest="iommu", action="store_false", help="a machine without an IOMMU")
     add("--kernel-args", metavar="TEXT", default="", help="more words for the kernel")
     add("--qemu-args", metavar="TEXT", default="", help="more words for QEMU")
-    add("--disk", metavar="FILE", help="keep what the machine writes on this image (ext4)")
+    add("--disk", metavar="FILE", help="keep what the machine writes on this image (ext4),"
+        " or on the disk that an NBD server has at this socket")
     add("--session", metavar="DIR", help="start a machine that stays up")
     add("--in", dest="inside", metavar="DIR", help="use the machine of that session")
     add("--stop", action="store_true", help="with --in: end the session")

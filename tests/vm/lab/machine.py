@@ -133,7 +133,7 @@ class Machine:
         arguments += DEVICES.split()
         if options.disk:
             arguments += [
-                "-drive", f"if=none,id=disk,format=raw,file={escape(options.disk)}",
+                "-drive", f"if=none,id=disk,format=raw,{medium(options.disk)}",
                 "-device", "virtio-blk-pci,drive=disk,serial=LABDISK,bus=pcie.0,addr=0x19"]
         arguments += shlex.split(options.qemu_args)
         with open(self.errors, "wb") as errors:
@@ -186,6 +186,13 @@ def kernel_command_line(wanted):
 def escape(path):
     """A comma in an option's value is written twice."""
     return str(path).replace(",", ",,")
+
+
+def medium(path):
+    """A file, or what an NBD server has at that socket."""
+    if pathlib.Path(path).is_socket():
+        return f"file.driver=nbd,file.server.type=unix,file.server.path={escape(path)}"
+    return f"file={escape(path)}"
 
 
 def prepare_disk(path):
