@@ -16,6 +16,8 @@ from kit import KitError, cache_dir
 # rp1 is 01:00.0 and so on. The ports hp1 and hp2 stay empty, for hot-plug.
 ROOT_PORTS = ["rp1", "rp2", "rp3", "rp4", "rp5", "hp1", "hp2", "rp8"]
 
+USB_DISK_BYTES = 64 << 20
+
 # The option ROMs of network cards only make the boot longer.
 DEVICES = """
     -device e1000e,id=nic1,bus=rp1,mac=52:54:00:00:01:01,romfile=
@@ -28,7 +30,6 @@ DEVICES = """
     -device igb,id=igb0,bus=rp5,netdev=n5,mac=52:54:00:00:05:01,romfile=
     -device edu,id=edu0,bus=rp8
     -device qemu-xhci,id=xhci,bus=pcie.0,addr=0x5,p2=8,p3=8
-    -drive if=none,id=ud0,format=raw,file.driver=null-co,file.size=67108864
     -device usb-storage,id=usbdisk,bus=xhci.0,drive=ud0,serial=USBDISK0001
     -device usb-kbd,id=usbkbd,bus=xhci.0,serial=USBKBD0001
 """
@@ -130,7 +131,7 @@ class Machine:
             shared = ",multifunction=on" if i == 0 else ""
             arguments += ["-device", f"pcie-root-port,id={port_id},bus=pcie.0,chassis={i + 1},"
                           f"slot={i + 1},addr=0x2.{i}{shared}"]
-        arguments += DEVICES.split()
+        arguments += [*DEVICES.split(), "-drive", f"if=none,id=ud0,format=raw,file={usb_disk(folder)}"]
         if options.disk:
             arguments += [
                 "-drive", f"if=none,id=disk,format=raw,{medium(options.disk)}",
@@ -193,6 +194,13 @@ def medium(path):
     if pathlib.Path(path).is_socket():
         return f"file.driver=nbd,file.server.type=unix,file.server.path={escape(path)}"
     return f"file={escape(path)}"
+
+
+def usb_disk(folder):
+    path = folder / "usb-disk.img"
+    with open(path, "wb") as file:
+        file.truncate(USB_DISK_BYTES)
+    return escape(path)
 
 
 def prepare_disk(path):
