@@ -322,6 +322,7 @@ static bool has_object(const UsherCall *call, GError **error)
 static UsherHttpResponse *run_route(const UsherRouter *router, const UsherHttpRequest *request,
 	const UsherRoute *route, const Target *target, const char *const *names)
 {
+	g_assert(route != NULL);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *actor = g_strdup_printf("uid %u", request->peer->uid);
 	UsherCall call = {

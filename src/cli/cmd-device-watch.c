@@ -168,7 +168,7 @@ static void look_again(void *data)
 		return;
 	}
 	tell_difference(watch, watch->seen, now);
-	g_autoptr(UsherInventory) before = watch->seen;
+	usher_inventory_unref(watch->seen);
 	watch->seen = g_steal_pointer(&now);
 	if (ferror(stdout))
 		g_main_loop_quit(watch->loop);

@@ -223,6 +223,7 @@ static bool may_be(const Matching *matching, const Card *seen, const Card *recor
 		is_alike = is_alike || function_like(matching, record, one) != NULL;
 		for (unsigned j = 0; j < record->functions->len; j++) {
 			const UsherDevice *other = record->functions->pdata[j];
+			g_assert(other != NULL);
 			if (function_of(one) == function_of(other) && has_same_ids(one, other) &&
 				differs(matching, one, other))
 				return false;

@@ -120,15 +120,6 @@ static void job_free(void *data)
 	g_free(job);
 }
 
-static void post_done(Job *job)
-{
-	GSource *source = g_idle_source_new();
-	g_source_set_priority(source, G_PRIORITY_DEFAULT);
-	g_source_set_callback(source, on_done, job, job_free);
-	g_source_attach(source, NULL);
-	g_source_unref(source);
-}
-
 /* The next job, NULL when the lane has been idle for long and is gone from the table. Locked. */
 static Job *lane_next(Lane *lane)
 {
@@ -153,7 +144,7 @@ static void *run_lane(void *data)
 	while ((job = lane_next(lane)) != NULL) {
 		g_mutex_unlock(&lanes->lock);
 		job->work(job->job);
-		post_done(job);
+		g_idle_add_full(G_PRIORITY_DEFAULT, on_done, job, job_free);
 		g_mutex_lock(&lanes->lock);
 	}
 	g_mutex_unlock(&lanes->lock);

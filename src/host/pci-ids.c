@@ -133,7 +133,7 @@ bool usher_pci_modalias_parse(const char *text, UsherPciIds *out_ids)
 	} parts[] = { { "pci:v", 8, UINT16_MAX }, { "d", 8, UINT16_MAX }, { "sv", 8, UINT16_MAX },
 		{ "sd", 8, UINT16_MAX }, { "bc", 2, UINT8_MAX }, { "sc", 2, UINT8_MAX },
 		{ "i", 2, UINT8_MAX } };
-	uint32_t values[G_N_ELEMENTS(parts)];
+	uint32_t values[G_N_ELEMENTS(parts)] = { 0 };
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
 		if (!take_hex(&text, parts[i].name, parts[i].n_digits, &values[i]) ||
 			values[i] > parts[i].max)

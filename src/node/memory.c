@@ -208,6 +208,21 @@ static bool recall(UsherNode *node, const char *text, GError **error)
 	return true;
 }
 
+/* What it was being undone for already is the reason still. */
+static void end_by_reboot(UsherTask *task)
+{
+	UsherOperation *operation = task->operation;
+	task->state = USHER_TASK_ENDED;
+	operation->state = USHER_OPERATION_FAILED;
+	usher_task_changed(task);
+	if (operation->error != NULL)
+		return;
+	operation->error = usher_problem_new();
+	operation->error->code = g_strdup(usher_error_code_name(USHER_ERROR_UNAVAILABLE));
+	operation->error->message = g_strdup("the host was started again in the middle of it");
+	operation->error->object = g_strdup(operation->object);
+}
+
 /* Operations of another boot: nothing of them is left to be done or undone. */
 static void end_other_boots(UsherNode *node)
 {
@@ -223,17 +238,8 @@ static void end_other_boots(UsherNode *node)
 				node->holdings, task->operation->leases->pdata[i]);
 			is_old |= holding != NULL && holding->is_of_other_boot;
 		}
-		if (!is_open || !is_old)
-			continue;
-		task->state = USHER_TASK_ENDED;
-		task->operation->state = USHER_OPERATION_FAILED;
-		task->operation->error = usher_problem_new();
-		task->operation->error->code =
-			g_strdup(usher_error_code_name(USHER_ERROR_UNAVAILABLE));
-		task->operation->error->message =
-			g_strdup("the host was started again in the middle of it");
-		task->operation->error->object = g_strdup(task->operation->object);
-		usher_task_changed(task);
+		if (is_open && is_old)
+			end_by_reboot(task);
 	}
 }
 

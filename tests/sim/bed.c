@@ -297,6 +297,7 @@ static void adopt(Bed *bed, const char *name, const char *group)
 	g_autoptr(UsherOperation) operation =
 		usher_cluster_vm_adopt(bed->cluster, &asked, name, NULL, &error);
 	g_assert_no_error(error);
+	g_assert_nonnull(operation);
 	bed_run(bed, G_TIME_SPAN_SECOND);
 	g_autoptr(UsherRequest) request = usher_request_new();
 	request->group = g_strdup(group);

@@ -485,6 +485,8 @@ static const Scenario scenarios[] = {
 /* ---- running them ---- */
 
 static uint64_t total_calls, total_runs;
+/* --every N: not each call goes wrong in each way but each N-th, beginning one further on for each way. */
+static uint64_t every = 1;
 
 /* The number of calls that the scenario makes, the fault among them. */
 static uint64_t run_once(const Scenario *scenario, FakeFault fault, uint64_t at)
@@ -516,14 +518,17 @@ static void run_scenario(const void *data)
 	const Scenario *scenario = data;
 	total_calls += run_once(scenario, FAKE_FAULT_ERROR, 0);
 	for (unsigned fault = 0; fault < FAKE_N_FAULTS; fault++) {
-		for (uint64_t at = 1; run_once(scenario, (FakeFault) fault, at) >= at;)
-			at++;
+		uint64_t at = 1 + fault % every;
+		while (run_once(scenario, (FakeFault) fault, at) >= at)
+			at += every;
 	}
 }
 
 int main(int argc, char **argv)
 {
 	bool is_verbose = argc > 1 && strcmp(argv[1], "--verbose") == 0;
+	if (argc > 2 && strcmp(argv[1], "--every") == 0)
+		every = MAX(g_ascii_strtoull(argv[2], NULL, 10), 1);
 	usher_log_init("sim", is_verbose ? USHER_LOG_DEBUG : (UsherLogLevel) 0);
 	g_test_init(&argc, &argv, NULL);
 	for (unsigned i = 0; i < G_N_ELEMENTS(scenarios); i++) {
