@@ -578,13 +578,14 @@ static void raise_found(const UsherStoreSqlite *sqlite, const char *found, GErro
 {
 	static const char code_mark[] = "error code=";
 	const char *code = strstr(found, code_mark);
+	const char *newline = strrchr(found, '\n'); /* after the name of the database */
 	uint32_t rc;
 	if (code != NULL && usher_text_parse_u32(code + strlen(code_mark), INT32_MAX, &rc, NULL))
 		raise_sqlite(sqlite, (int) rc, "check", error);
 	else
 		usher_error_set(error, USHER_ERROR_INTERNAL,
 			"open the store '%s': it is damaged, put back a backup (%s)", sqlite->path,
-			found);
+			newline != NULL ? newline + 1 : found);
 }
 
 static bool check_file(const UsherStoreSqlite *sqlite, GError **error)
