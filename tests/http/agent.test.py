@@ -101,6 +101,23 @@ class AgentProcess(Bed):
         self.assertEqual(done.returncode, 1)
         self.assertIn("damaged", done.stderr)
 
+    def test_one_agent_a_node(self):
+        self.start()
+        first = self.start_agent()
+        until(lambda: self.node_state() == "ready")
+        second = self.start_agent("--state", f"{self.dir}/second")
+        told = until(second.stderr.readline)
+        while "control plane" not in told:
+            told = until(second.stderr.readline)
+        self.assertIn("node n1 is another agent of this machine, and it lives (machine-id ", told)
+        self.assertEqual(self.node_state(), "ready")
+        before = self.ask("GET", "/v1/nodes/n1").json()["revision"]
+        self.stop(first, signal.SIGKILL)
+        again = self.start_agent()  # before its session has run out
+        until(lambda: self.ask("GET", "/v1/nodes/n1").json()["revision"] > before)
+        self.assertIsNone(again.poll())
+        self.assertIsNone(second.poll())
+
     def test_bad_starts(self):
         for flags in (["--odd"], ["stray"], ["--node", "N1"], ["--server-user", "no-such-user"]):
             done = self.run_agent(*flags)

@@ -326,6 +326,67 @@ class Objects(Bed):
         self.assertEqual(self.cli_json("node", "list")[0]["status"]["state"], "ready")
 
 
+class Refusals(Bed):
+    """One line that names the object, and nothing is changed."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.agent = Agent(self, guests=("vm1", "vm2"))
+        for name in ("vm1", "vm2"):
+            operation = self.ask("POST", f"/v1/vms/{name}/adopt").json()["id"]
+            self.agent.tell(self.agent.operation(), "done")
+            self.assertEqual(self.cli_json("op", "show", operation)["state"], "done")
+        self.cli("group", "create", "nics", "--type", "pci")
+        self.cli("group", "create", "empty", "--type", "pci")
+        self.cli("device", "make-resource", "0000:01:00.0", "--group", "nics")
+
+    def refuses(self, sentence, *words):
+        revision = self.ask("GET", "/v1/groups").json()["revision"]
+        told = self.cli(*words, status=1).stderr
+        self.assertIn(sentence, told)
+        self.assertTrue(told.startswith("usher: "), told)
+        self.assertEqual(told.count("\n"), 1, told)
+        self.assertEqual(self.ask("GET", "/v1/groups").json()["revision"], revision)
+
+    def test_unknown(self):
+        for noun, verbs in (("group", ["show", "delete"]), ("rule", ["show", "delete"]),
+                            ("vm", ["show", "start", "stop", "forget"]),
+                            ("operation", ["show", "follow", "cancel"]), ("lease", ["show"]), ("node", ["show"])):
+            for verb in verbs:
+                self.refuses(f"there is no {noun} 'none'", noun, verb, "none")
+        self.refuses("there is no domain 'none'", "vm", "adopt", "none")
+        self.refuses("there is no domain 'vm3' on node none", "vm", "adopt", "vm3", "--node", "none")
+        self.refuses("there is no group 'none'", "group", "update", "none", "--disable")
+        self.refuses("there is no rule 'none'", "rule", "update", "none", "--disable")
+        self.refuses("there is no group 'none'", "rule", "create", "r", "--group", "none", "--filter", "name eq 'x'")
+        self.refuses("there is no group 'none'", "vm", "attach", "vm1", "--group", "none")
+        self.refuses("there is no vm 'none'", "vm", "attach", "none", "--group", "nics")
+        self.refuses("there is no vm 'none'", "vm", "detach", "none", "--group", "nics")
+        self.refuses("group none", "vm", "detach", "vm1", "--group", "none")
+
+    def test_addresses(self):
+        self.refuses("there is no device 0000:99:00.0", "device", "make-resource", "0000:99:00.0", "--group", "nics")
+        self.refuses("there is no device 'n1/0000:99:00.0'", "device", "return", "n1/0000:99:00.0")
+        self.refuses("nonsense", "device", "make-resource", "nonsense", "--group", "nics")
+        self.refuses("0000:01:00.9", "device", "make-resource", "0000:01:00.9", "--group", "nics")
+        self.refuses("there is no group 'none'", "device", "make-resource", "0000:01:00.0", "--group", "none")
+
+    def test_nothing_matches(self):
+        self.cli("rule", "create", "nothing", "--group", "empty", "--filter", "vendor_device_hex eq 'ffff:0000'")
+        self.assertEqual(self.cli_json("rule", "show", "nothing")["status"]["matches"], 0)
+        self.cli("vm", "attach", "vm1", "--group", "empty")
+        self.refuses("group empty has no members on this node", "vm", "start", "vm1")
+
+    def test_in_use(self):
+        for name in ("vm1", "vm2"):
+            self.cli("vm", "attach", name, "--group", "nics")
+        self.cli("vm", "start", "vm1", "--no-wait")
+        self.refuses("0000:01:00.0", "vm", "start", "vm2")
+        lease = self.cli_json("lease", "list")
+        self.assertEqual([each["guest"]["name"] for each in lease], ["vm1"])
+
+
 class Steps(Bed):
     """Operations, with a test in the place of the agent."""
 

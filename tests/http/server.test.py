@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """usherd as a process: who is served, limits, streams, restarts."""
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -92,6 +93,70 @@ class Limits(Bed):
                 time.sleep(0.1)
         self.assertLess(time.monotonic() - began, 8)
         drip.close()
+
+    def test_half_closed(self):
+        self.start("--request-timeout", "1")
+        for data in (b"", b"GET /v1/groups HTT", b"PUT /v1/groups/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"):
+            with self.connect() as sock:
+                sock.settimeout(5)
+                sock.sendall(data)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(4096):
+                    pass
+        with self.connect() as sock:
+            sock.sendall(b"GET /v1/groups HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            sock.shutdown(socket.SHUT_WR)
+            self.assertEqual(read_answer(sock).status, 200)
+        self.assertEqual(self.ask("GET", "/v1/groups/x").status, 404)
+
+    def test_many_idle_connections(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        process = self.start("--request-timeout", "2")
+        idle = [self.connect() for _ in range(900)]  # more than it serves at once
+        began = time.monotonic()
+        self.assertEqual(self.ask("GET", "/v1/groups").status, 200)
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertIsNone(process.poll())
+        for sock in idle:
+            sock.close()
+        self.assertEqual(self.ask("GET", "/v1/groups").status, 200)
+
+    def test_reader_that_rests(self):
+        self.start("--request-timeout", "1", store=":memory:")
+        for i in range(30):
+            self.ask("PUT", f"/v1/groups/g{i}", {"type": "pci", "description": "x" * 200000})
+        with self.connect() as sock:
+            sock.sendall(b"GET /v1/groups HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(self.ask("GET", "/v1/groups/g1").status, 200)
+            time.sleep(4)
+            size = 0
+            try:
+                while more := sock.recv(1 << 20):
+                    size += len(more)
+            except ConnectionError:
+                pass
+            self.assertLess(size, 30 * 200000)  # it was given up
+
+    def test_bad_bodies(self):
+        self.start()
+        deep = '{"type":"pci","settings":' + "[" * 64 + "]" * 64 + "}"
+        revision = self.ask("GET", "/v1/groups").json()["revision"]
+        for body, part in (("", "type: is missing"), ("{", "line 1, column 1"), ("[]", "must be an object"),
+                           ("\0", "line 1"), ('{"type":"pci"} x', "line 1, column 16"),
+                           ('{"type":"pci","colour":1}', "colour: there is no such field (in: group)"),
+                           ('{"type":"pci","type":"pci"}', 'duplicate object key near \'"type"\''),
+                           ('{"type":7}', "type: must be a text"), (deep, "deeper than 64 levels")):
+            answer = self.ask("PUT", "/v1/groups/x", body)
+            self.assertEqual(answer.status, 400, body)
+            error = answer.json()["error"]
+            self.assertEqual(error["code"], "invalid")
+            self.assertIn(part, error["message"])
+            self.assertNotIn("\n", error["message"])
+        self.assertEqual(self.ask("GET", "/v1/groups").json(), {"items": [], "next": None, "revision": revision})
+        fits = '{"type":"pci","settings":' + "[" * 63 + "]" * 63 + "}"
+        self.assertNotIn("deeper", self.ask("PUT", "/v1/groups/x", fits).body)
 
     def test_streams_outlive_the_time_limit(self):
         self.start("--request-timeout", "1")

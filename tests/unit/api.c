@@ -540,6 +540,49 @@ static void join_node(const Bed *bed)
 	expect(ask(bed, "POST", "/v1/nodes/n1/exchange", text), 200, "\"operations\":[");
 }
 
+/* Given: the answer to an agent that asks for a session. */
+static UsherHttpResponse *greet(
+	const Bed *bed, const char *machine, const char *boot, const char *instance)
+{
+	g_autofree char *text =
+		g_strdup_printf("{\"node\":\"n1\",\"machine_id\":\"%s\",\"boot_id\":\"%s\","
+				"\"instance\":\"%s\"}",
+			machine, boot, instance);
+	return ask(bed, "POST", "/v1/nodes/n1/exchange", text);
+}
+
+/* One agent has a node's name until it is gone: itself, after a crash or a reboot, may come back. */
+static void test_one_agent_a_name(Bed *bed, gconstpointer data)
+{
+	(void) data;
+	static const struct {
+		const char *machine, *boot, *instance;
+		unsigned status;
+		const char *part;
+	} rows[] = {
+		{ "m1", "b1", "i1", 200, "\"session\":\"s-" },
+		{ "m1", "b1", "i1", 200, "\"session\":\"s-" }, /* crashed */
+		{ "m1", "b2", "i1", 200, "\"session\":\"s-" }, /* rebooted */
+		{ "m1", "b3", "i9", 200, "\"session\":\"s-" }, /* and installed anew */
+		{ "m1", "b3", "i1", 409, "node n1 is another agent of this machine, and it lives" },
+		{ "m2", "b3", "i9", 409,
+			"node n1 is another machine, and it lives (machine-id m1)" },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		int64_t before = usher_cluster_revision(bed->cluster);
+		expect(greet(bed, rows[i].machine, rows[i].boot, rows[i].instance), rows[i].status,
+			rows[i].part);
+		if (rows[i].status != 200)
+			g_assert_cmpint(usher_cluster_revision(bed->cluster), ==, before);
+	}
+	fake_clock_advance(bed->clock, 89 * G_USEC_PER_SEC);
+	expect(greet(bed, "m2", "b1", "i2"), 409, "it lives");
+	fake_clock_advance(bed->clock, 2 * G_USEC_PER_SEC);
+	expect(ask(bed, "GET", "/v1/nodes/n1", NULL), 200, "\"state\":\"unreachable\"");
+	expect(greet(bed, "m2", "b1", "i2"), 200, "\"session\":\"s-");
+	expect(greet(bed, "m1", "b3", "i9"), 409, "(machine-id m2)");
+}
+
 static void test_exchange(Bed *bed, gconstpointer data)
 {
 	(void) data;
@@ -645,6 +688,7 @@ int main(int argc, char **argv)
 		{ "/api/watch-kinds", test_watch_kinds },
 		{ "/api/watch-pages", test_watch_pages },
 		{ "/api/watch-slow", test_watch_slow },
+		{ "/api/one-agent-a-name", test_one_agent_a_name },
 		{ "/api/exchange", test_exchange },
 		{ "/api/operations", test_operations },
 		{ "/api/wait-is-over", test_wait_is_over },
