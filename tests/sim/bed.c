@@ -8,6 +8,7 @@
 #include "fakes/events.h"
 #include "fakes/store.h"
 #include "store/memory.h"
+#include "store/sqlite.h"
 
 /* As a service manager would: dead for a second. */
 #define RESTART_US  G_TIME_SPAN_SECOND
@@ -331,7 +332,22 @@ static void second_commits(void *data)
 	be_quicker(data, ((Bed *) data)->cluster);
 }
 
+static UsherStore *open_store(UsherClock *clock, const char *path)
+{
+	if (path == NULL)
+		return usher_store_memory_new(clock);
+	g_autoptr(GError) error = NULL;
+	UsherStore *store = usher_store_sqlite_open(path, clock, &error);
+	g_assert_no_error(error);
+	return store;
+}
+
 Bed *bed_new(uint64_t seed)
+{
+	return bed_new_on(seed, NULL);
+}
+
+Bed *bed_new_on(uint64_t seed, const char *store_path)
 {
 	Bed *bed = g_new0(Bed, 1);
 	bed->clock = fake_clock_new(seed);
@@ -339,7 +355,7 @@ Bed *bed_new(uint64_t seed)
 	bed->host = fake_host_new(bed->clock, &bed->faults);
 	bed->guest = fake_guest_new(bed->clock, &bed->faults, bed->host);
 	bed->journal = fake_journal_new(&bed->faults);
-	bed->engine = usher_store_memory_new(bed->clock);
+	bed->engine = open_store(bed->clock, store_path);
 	bed->store = fake_store_new(bed->engine, &bed->faults);
 	fake_store_interleave(bed->store, first_commits, bed);
 	bed->witness = witness_new(bed->engine, bed->host, bed->guest);
@@ -486,6 +502,25 @@ void bed_heal(Bed *bed)
 	/* What was not told so far is not told now. */
 	if (bed->guests_are_away)
 		bed_set_guests_away(bed, false);
+}
+
+/* ---- what goes well ---- */
+
+static void await(Bed *bed, UsherOperation *operation, const char *vm, UsherGuestState state)
+{
+	g_assert_nonnull(operation);
+	usher_operation_free(operation);
+	bed_run(bed, 5 * G_TIME_SPAN_SECOND);
+	g_assert_cmpint(fake_guest_info(bed->guest, vm)->state, ==, state);
+}
+
+void bed_start_and_stop(Bed *bed, const char *vm)
+{
+	const UsherAsk asked = { .actor = "bed", .expect = USHER_ANY_REVISION };
+	await(bed, usher_cluster_vm_start(bed->cluster, &asked, vm, false, NULL), vm,
+		USHER_GUEST_RUNNING);
+	await(bed, usher_cluster_vm_stop(bed->cluster, &asked, vm, true, 0, NULL), vm,
+		USHER_GUEST_SHUT_OFF);
 }
 
 /* ---- telling ---- */

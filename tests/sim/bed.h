@@ -20,6 +20,8 @@ typedef struct Bed Bed;
  * second NIC's like, return hold), gpus, and spares (the third NIC's, return host); all three
  * adopted. */
 Bed *bed_new(uint64_t seed);
+/* The same on a store in a file that is not there yet; NULL: in memory. */
+Bed *bed_new_on(uint64_t seed, const char *store_path);
 void bed_free(Bed *bed);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bed, bed_free)
 
@@ -48,6 +50,8 @@ void bed_cut_power(Bed *bed);
 void bed_lose_exchanges(Bed *bed, unsigned one_in);
 /* How often events of host, guests and store are lost, or doubled. */
 void bed_lose_events(Bed *bed, unsigned one_in);
+/* The vm, that is off, is started, runs for some seconds, and is forced off. */
+void bed_start_and_stop(Bed *bed, const char *vm);
 /* Called before each commit of one controller with the other one, which may be quicker; not
  * while it is being called. */
 typedef void (*BedQuicker)(UsherCluster *other, void *data);

@@ -29,6 +29,8 @@ static const struct {
 
 /* More is somebody who does not give up. */
 #define MAX_STEPS 60
+/* What has ended is kept for people to look at until there are so many. */
+#define MIN_KEPT 500
 
 struct Witness {
 	UsherStore *engine;
@@ -59,10 +61,18 @@ static const UsherLease *lease_of(const Witness *witness, const char *id)
 
 /* ---- what was written ---- */
 
+static void see_deleted(Witness *witness, Table table, const char *id, bool has_ended)
+{
+	unsigned n = g_hash_table_size(witness->tables[table]);
+	if (!has_ended || n < MIN_KEPT)
+		violate(witness, "%s%s was deleted, %u are kept", rows[table].prefix, id, n);
+}
+
 static void see_lease(Witness *witness, const UsherLease *before, const UsherLease *after)
 {
 	if (after == NULL) {
-		violate(witness, "lease %s was deleted", before->id);
+		see_deleted(
+			witness, TABLE_LEASE, before->id, usher_lease_state_is_end(before->state));
 		return;
 	}
 	if (before == NULL && after->state != USHER_LEASE_RESERVED)
@@ -117,7 +127,8 @@ static void see_operation(
 	Witness *witness, const UsherOperation *before, const UsherOperation *after)
 {
 	if (after == NULL) {
-		violate(witness, "operation %s was deleted", before->id);
+		see_deleted(witness, TABLE_OPERATION, before->id,
+			usher_operation_state_is_end(before->state));
 		return;
 	}
 	if (before != NULL && usher_operation_state_is_end(before->state))
