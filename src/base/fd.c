@@ -15,21 +15,40 @@
 #define TEXT_MAX ((size_t) 64 * 1024)
 
 /* The one piece of state here: what opens a file knows nothing of who wants to know. */
-static _Thread_local struct {
-	UsherFdWitness func;
-	void *data;
-} the_witness;
+static _Thread_local UsherFdWitness the_witness;
 
-void usher_fd_set_witness(UsherFdWitness witness, void *data)
+UsherFdWitness usher_fd_set_witness(UsherFdWitness witness)
 {
-	the_witness.func = witness;
-	the_witness.data = data;
+	UsherFdWitness before = the_witness;
+	the_witness = witness;
+	return before;
 }
 
-static void tell_witness(int at, const char *path)
+static void tell_witness(int at, const char *path, int problem)
 {
 	if (the_witness.func != NULL)
-		the_witness.func(at, path, the_witness.data);
+		the_witness.func(at, path, problem, the_witness.data);
+}
+
+void usher_fd_tell_problem(int at, const char *path, int problem)
+{
+	static const int missing[] = { ENOENT, ENOTDIR, ENODEV, ENXIO };
+	for (size_t i = 0; i < G_N_ELEMENTS(missing); i++) {
+		if (problem == missing[i])
+			return;
+	}
+	int saved = errno;
+	tell_witness(at, path, problem);
+	errno = saved;
+}
+
+char *usher_fd_path(int fd)
+{
+	char link[sizeof "/proc/self/fd/" + 12], target[PATH_MAX];
+	(void) snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, target, sizeof target);
+	return length > 0 && (size_t) length < sizeof target ? g_strndup(target, (size_t) length)
+							     : NULL;
 }
 
 void usher_fd_close(int fd)
@@ -44,11 +63,13 @@ int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **e
 	do
 		fd = openat(at, path, flags | O_CLOEXEC, mode);
 	while (fd < 0 && errno == EINTR);
-	if (fd < 0)
-		usher_error_errno(error, errno, "open '%s'", path);
-	else
-		tell_witness(at, path);
-	return fd;
+	if (fd >= 0) {
+		tell_witness(at, path, 0);
+		return fd;
+	}
+	usher_fd_tell_problem(at, path, errno);
+	usher_error_errno(error, errno, "open '%s'", path);
+	return -1;
 }
 
 int usher_fd_open(int at, const char *path, int flags, GError **error)
@@ -69,11 +90,13 @@ int usher_fd_open_below(int root, const char *path, int flags, GError **error)
 	/* Before Linux 5.6. */
 	if (fd < 0 && errno == ENOSYS)
 		return usher_fd_open(root, path, flags, error);
-	if (fd < 0)
-		usher_error_errno(error, errno, "open '%s'", path);
-	else
-		tell_witness(root, path);
-	return (int) fd;
+	if (fd >= 0) {
+		tell_witness(root, path, 0);
+		return (int) fd;
+	}
+	usher_fd_tell_problem(root, path, errno);
+	usher_error_errno(error, errno, "open '%s'", path);
+	return -1;
 }
 
 bool usher_fd_read_some(int fd, void *buffer, size_t size, size_t *out_length, GError **error)
@@ -206,7 +229,7 @@ char *usher_link_read(int at, const char *path, GError **error)
 			error, length < 0 ? errno : ENAMETOOLONG, "read the link '%s'", path);
 		return NULL;
 	}
-	tell_witness(at, path);
+	tell_witness(at, path, 0);
 	return g_strndup(target, (size_t) length);
 }
 

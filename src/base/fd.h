@@ -26,10 +26,19 @@ int usher_fd_open(int at, const char *path, int flags, GError **error);
 int usher_fd_create(int at, const char *path, int flags, mode_t mode, GError **error);
 
 /* Told of every file, folder and link that this thread opens or reads by the functions here, for as
- * long as it is set; at and path as they were given. What a recording holds is what was read while
- * it listened: a list of its own would drift from the code that reads. NULL: nobody is told. */
-typedef void (*UsherFdWitness)(int at, const char *path, void *data);
-void usher_fd_set_witness(UsherFdWitness witness, void *data);
+ * long as it is set; at and path as they were given. problem: why it could not be, an errno; 0: it
+ * was. What is missing is no problem. What a recording holds is what was read while it listened: a
+ * list of its own would drift from the code that reads. */
+typedef struct UsherFdWitness {
+	void (*func)(int at, const char *path, int problem, void *data); /* NULL: nobody is told */
+	void *data;
+} UsherFdWitness;
+/* Gives the one before, to be told as well and to be put back. */
+UsherFdWitness usher_fd_set_witness(UsherFdWitness witness);
+/* What was opened could not be read. */
+void usher_fd_tell_problem(int at, const char *path, int problem);
+/* Where an open folder is; NULL: it cannot be told. */
+char *usher_fd_path(int fd);
 
 /* As usher_fd_open, but no link in path leads out of the directory root, which is "/" to them. */
 int usher_fd_open_below(int root, const char *path, int flags, GError **error);

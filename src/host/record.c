@@ -67,15 +67,6 @@ static const char *below(const UsherRecording *recording, const char *path)
 		: NULL;
 }
 
-static char *path_of_folder(int folder)
-{
-	char link[sizeof "/proc/self/fd/" + 12], target[4096];
-	(void) snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
-	ssize_t length = readlink(link, target, sizeof target);
-	return length > 0 && (size_t) length < sizeof target ? g_strndup(target, (size_t) length)
-							     : NULL;
-}
-
 /* Only places that describe a host: the scan reads programs and libraries, too. */
 static bool is_of_host(const char *path)
 {
@@ -87,11 +78,11 @@ static bool is_of_host(const char *path)
 	return false;
 }
 
-static void witness(int at, const char *path, void *data)
+static void witness(int at, const char *path, int problem, void *data)
 {
 	UsherRecording *recording = data;
-	g_autofree char *folder = at != AT_FDCWD ? path_of_folder(at) : NULL;
-	if (at != AT_FDCWD && folder == NULL)
+	g_autofree char *folder = at != AT_FDCWD ? usher_fd_path(at) : NULL;
+	if (problem != 0 || (at != AT_FDCWD && folder == NULL))
 		return;
 	g_autofree char *whole = NULL;
 	if (folder == NULL)
@@ -367,10 +358,10 @@ UsherRecording *usher_recording_make(
 	recording->root = g_steal_pointer(&absolute);
 	recording->opened = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	recording->entries = new_entries();
-	usher_fd_set_witness(witness, recording);
+	(void) usher_fd_set_witness((UsherFdWitness){ witness, recording });
 	g_autoptr(UsherInventory) inventory = usher_scan(root, helper, error);
 	read_more(root);
-	usher_fd_set_witness(NULL, NULL);
+	(void) usher_fd_set_witness((UsherFdWitness){ NULL, NULL });
 	if (inventory == NULL)
 		return NULL;
 	for (unsigned i = 0; i < inventory->notes->len; i++)

@@ -1,10 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan.h"
 
+#include <fcntl.h>
+
+#include "base/fd.h"
 #include "host/scan-parts.h"
 
 #define OVERRIDES_TIMEOUT_US (2 * G_USEC_PER_SEC)
 #define MANY                 8 /* a part of the devices: from there on a whole scan takes no longer */
+
+/* What is there and can't be read leaves a note, whoever tried. */
+typedef struct Listening {
+	UsherFdWitness before;
+	UsherInventory *inventory;
+} Listening;
+
+static void note_problem(int at, const char *path, int problem, void *data)
+{
+	const Listening *listening = data;
+	const UsherFdWitness *before = &listening->before;
+	if (before->func != NULL)
+		before->func(at, path, problem, before->data);
+	if (problem == 0)
+		return;
+	g_autofree char *folder = at != AT_FDCWD ? usher_fd_path(at) : NULL;
+	g_ptr_array_add(listening->inventory->notes,
+		g_strdup_printf("%s%s%s could not be read: %s", folder != NULL ? folder : "",
+			folder != NULL ? "/" : "", path, g_strerror(problem)));
+}
+
+static void listen_to(Listening *listening, UsherInventory *inventory)
+{
+	listening->inventory = inventory;
+	listening->before = usher_fd_set_witness((UsherFdWitness){ note_problem, listening });
+}
+
+static void listening_end(Listening *listening)
+{
+	(void) usher_fd_set_witness(listening->before);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Listening, listening_end)
 
 /* only: addresses, NULL: all. */
 static void ask_overrides(UsherHelper *helper, GHashTable *only, UsherInventory *inventory)
@@ -33,6 +68,8 @@ UsherInventory *usher_scan(const char *root, UsherHelper *helper, GError **error
 	if (tree == NULL)
 		return NULL;
 	UsherInventory *inventory = usher_inventory_new();
+	g_auto(Listening) listening;
+	listen_to(&listening, inventory);
 	usher_scan_pci(tree, inventory);
 	usher_scan_nodes(tree, inventory);
 	usher_scan_mdevs(tree, inventory);
@@ -151,6 +188,8 @@ UsherInventory *usher_scan_again(const char *root, UsherHelper *helper, const Us
 	if (tree == NULL)
 		return NULL;
 	g_autoptr(UsherInventory) inventory = usher_inventory_new();
+	g_auto(Listening) listening;
+	listen_to(&listening, inventory);
 	g_autoptr(GHashTable) read = scan_at(tree, addresses, last, inventory);
 	bool is_doubtful = g_hash_table_size(read) > 8 + last->devices->len / MANY ||
 		!is_same_console(tree, inventory, last, read);

@@ -2,6 +2,7 @@
 #include "host/tree.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -42,13 +43,28 @@ bool usher_tree_is_live(const UsherTree *tree)
 	return tree->fd == AT_FDCWD;
 }
 
-static int open_in_tree(const UsherTree *tree, const char *path, int flags)
+static int try_in_tree(const UsherTree *tree, const char *path, int flags, GError **error)
 {
 	g_assert(path[0] != '/');
 	if (!usher_tree_is_live(tree))
-		return usher_fd_open_below(tree->fd, path, flags, NULL);
+		return usher_fd_open_below(tree->fd, path, flags, error);
 	g_autofree char *absolute = g_strconcat("/", path, NULL);
-	return usher_fd_open(AT_FDCWD, absolute, flags, NULL);
+	return usher_fd_open(AT_FDCWD, absolute, flags, error);
+}
+
+static int open_in_tree(const UsherTree *tree, const char *path, int flags)
+{
+	return try_in_tree(tree, path, flags, NULL);
+}
+
+/* What is missing is known to be. */
+static int open_known(const UsherTree *tree, const char *path, int flags, bool *known)
+{
+	g_autoptr(GError) error = NULL;
+	int fd = try_in_tree(tree, path, flags, &error);
+	if (fd < 0 && usher_error_code(error) != USHER_ERROR_NOT_FOUND)
+		*known = false;
+	return fd;
 }
 
 int usher_tree_open_folder(const UsherTree *tree, const char *path)
@@ -86,6 +102,11 @@ GPtrArray *usher_tree_list(const UsherTree *tree, const char *path)
 	return list_folder(open_in_tree(tree, path, O_RDONLY | O_DIRECTORY));
 }
 
+GPtrArray *usher_tree_list_known(const UsherTree *tree, const char *path, bool *known)
+{
+	return list_folder(open_known(tree, path, O_RDONLY | O_DIRECTORY, known));
+}
+
 GPtrArray *usher_attr_list(int folder, const char *path)
 {
 	return list_folder(usher_fd_open(folder, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL));
@@ -114,6 +135,14 @@ char *usher_tree_read(const UsherTree *tree, const char *path)
 	return fd >= 0 ? read_text(fd) : NULL;
 }
 
+char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known)
+{
+	g_auto(UsherFd) fd = open_known(tree, path, O_RDONLY | O_NONBLOCK, known);
+	char *text = fd >= 0 ? read_text(fd) : NULL;
+	*known = *known && (fd < 0 || text != NULL);
+	return text;
+}
+
 char *usher_tree_link(const UsherTree *tree, const char *path)
 {
 	g_autofree char *parent = g_path_get_dirname(path);
@@ -128,8 +157,12 @@ static char *read_attribute(int folder, const char *name, char *text)
 {
 	g_auto(UsherFd) fd = usher_fd_open(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL);
 	size_t length;
-	if (fd < 0 || !usher_fd_read_some(fd, text, ATTR_MAX, &length, NULL))
+	if (fd < 0)
 		return NULL;
+	if (!usher_fd_read_some(fd, text, ATTR_MAX, &length, NULL)) {
+		usher_fd_tell_problem(folder, name, errno);
+		return NULL;
+	}
 	text[length] = '\0';
 	g_strstrip(text);
 	return text[0] == '\0' || strcmp(text, "(null)") == 0 ? NULL : text;

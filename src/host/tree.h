@@ -23,6 +23,10 @@ int usher_tree_open_folder(const UsherTree *tree, const char *path);
 GPtrArray *usher_tree_list(const UsherTree *tree, const char *path);
 /* Text of any length up to 16 MiB, without its last newline. */
 char *usher_tree_read(const UsherTree *tree, const char *path);
+/* The same, of what may be missing and then says that there is none: *known becomes false when it is
+ * there and can't be read. */
+char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known);
+GPtrArray *usher_tree_list_known(const UsherTree *tree, const char *path, bool *known);
 /* The target of a link. */
 char *usher_tree_link(const UsherTree *tree, const char *path);
 
