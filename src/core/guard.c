@@ -12,6 +12,7 @@ struct UsherGuard {
 	GHashTable *blocks;  /* name → const UsherBlock */
 	GHashTable *nets;    /* name → const UsherNet */
 	GHashTable *reasons; /* address → GPtrArray of UsherGuardReason */
+	GHashTable *doubts;  /* the same, of what only may be */
 	GHashTable *held;    /* names of blocks that a reason leads through */
 	const char *lost;    /* the interface of a default route that leads to no device */
 };
@@ -20,6 +21,7 @@ struct UsherGuard {
 typedef struct UsherChain {
 	const char *why;
 	GPtrArray *names;
+	bool is_doubt; /* nobody knows whether the host needs it */
 } UsherChain;
 
 static void free_reason(void *reason)
@@ -50,12 +52,12 @@ static bool has_reason(const GPtrArray *reasons, const char *why)
 	return false;
 }
 
-static GPtrArray *reasons_of(UsherGuard *guard, const char *address)
+static GPtrArray *reasons_in(GHashTable *table, const char *address)
 {
-	GPtrArray *reasons = g_hash_table_lookup(guard->reasons, address);
+	GPtrArray *reasons = g_hash_table_lookup(table, address);
 	if (reasons == NULL) {
 		reasons = g_ptr_array_new_with_free_func(free_reason);
-		g_hash_table_insert(guard->reasons, g_strdup(address), reasons);
+		g_hash_table_insert(table, g_strdup(address), reasons);
 	}
 	return reasons;
 }
@@ -63,7 +65,7 @@ static GPtrArray *reasons_of(UsherGuard *guard, const char *address)
 /* Once for each device and need, however many ways lead there. */
 static void add_reason(UsherGuard *guard, const char *address, const UsherChain *chain)
 {
-	GPtrArray *reasons = reasons_of(guard, address);
+	GPtrArray *reasons = reasons_in(chain->is_doubt ? guard->doubts : guard->reasons, address);
 	if (has_reason(reasons, chain->why))
 		return;
 	UsherGuardReason *reason = make_reason(address, chain->why);
@@ -262,6 +264,24 @@ static char *reason_of_block(const UsherBlock *block)
 	return NULL;
 }
 
+/* Disks that udev has not looked at: it does not run, or they have just come. */
+static void collect_unprobed(UsherGuard *guard, UsherChain *chain)
+{
+	chain->is_doubt = true;
+	for (unsigned i = 0; i < guard->inventory->blocks->len; i++) {
+		const UsherBlock *block = guard->inventory->blocks->pdata[i];
+		if (!block->is_unprobed || g_hash_table_contains(guard->held, block->name))
+			continue;
+		g_autofree char *why = g_strdup_printf(
+			"may hold a file system of the host: udev has not looked at %s",
+			block->name);
+		chain->why = why;
+		walk_block(guard, block->name, chain, DEPTH_MAX);
+		chain_pop(chain, 0);
+	}
+	chain->is_doubt = false;
+}
+
 static void collect_blocks(UsherGuard *guard, UsherChain *chain)
 {
 	for (unsigned i = 0; i < guard->inventory->blocks->len; i++) {
@@ -342,6 +362,7 @@ UsherGuard *usher_guard_new(const UsherInventory *inventory)
 	guard->nets = g_hash_table_new(g_str_hash, g_str_equal);
 	guard->held = g_hash_table_new(g_str_hash, g_str_equal);
 	guard->reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_reasons);
+	guard->doubts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_reasons);
 	for (unsigned i = 0; i < inventory->blocks->len; i++) {
 		UsherBlock *block = inventory->blocks->pdata[i];
 		g_hash_table_insert(guard->blocks, block->name, block);
@@ -351,9 +372,10 @@ UsherGuard *usher_guard_new(const UsherInventory *inventory)
 		g_hash_table_insert(guard->nets, net->name, net);
 	}
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	UsherChain chain = { NULL, names };
+	UsherChain chain = { NULL, names, false };
 	collect_mounts(guard, &chain);
 	collect_blocks(guard, &chain);
+	collect_unprobed(guard, &chain);
 	collect_routes(guard, &chain);
 	collect_needs(guard, &chain);
 	return guard;
@@ -367,6 +389,7 @@ UsherGuard *usher_guard_again(const UsherGuard *guard, const UsherInventory *inv
 	again->nets = g_hash_table_ref(guard->nets);
 	again->held = g_hash_table_ref(guard->held);
 	again->reasons = g_hash_table_ref(guard->reasons);
+	again->doubts = g_hash_table_ref(guard->doubts);
 	again->lost = guard->lost;
 	return again;
 }
@@ -379,6 +402,7 @@ void usher_guard_free(UsherGuard *guard)
 	g_hash_table_unref(guard->nets);
 	g_hash_table_unref(guard->held);
 	g_hash_table_unref(guard->reasons);
+	g_hash_table_unref(guard->doubts);
 	g_free(guard);
 }
 
@@ -466,8 +490,13 @@ static char *unknown_of(const UsherGuard *guard, const UsherDevice *device)
 	if ((type == USHER_TYPE_STORAGE || is_usb) && !inventory->blocks_known)
 		return g_strdup(
 			"may hold a file system of the host: block devices could not be read");
+	if ((type == USHER_TYPE_STORAGE || is_usb) && !inventory->claims_known)
+		return g_strdup("may have a disk of a domain, or one of /etc/fstab: not all that "
+				"names disks could be read");
 	if ((type == USHER_TYPE_NETWORK || is_usb) && !inventory->routes_known)
 		return g_strdup("may carry the host's network: routes could not be read");
+	if (is_usb && !inventory->inputs_known)
+		return g_strdup("may have the last keyboard: input devices could not be read");
 	if (type == USHER_TYPE_NETWORK && guard->lost != NULL)
 		return g_strdup_printf(
 			"may carry the default route: %s stands on no known device", guard->lost);
@@ -475,6 +504,13 @@ static char *unknown_of(const UsherGuard *guard, const UsherDevice *device)
 		!inventory->other_console)
 		return g_strdup("may be the boot display: it could not be read");
 	return NULL;
+}
+
+static void add_known(GHashTable *table, const UsherDevice *device, UsherGuardResult *result)
+{
+	const GPtrArray *reasons = g_hash_table_lookup(table, device->address);
+	for (unsigned i = 0; reasons != NULL && i < reasons->len; i++)
+		g_ptr_array_add(result->reasons, usher_guard_reason_dup(reasons->pdata[i]));
 }
 
 static void judge_one(const UsherGuard *guard, const UsherDevice *device, UsherGuardResult *result)
@@ -493,9 +529,15 @@ static void judge_one(const UsherGuard *guard, const UsherDevice *device, UsherG
 		g_ptr_array_add(reason->proof, g_strdup(device->address));
 		g_ptr_array_add(result->reasons, reason);
 	}
-	const GPtrArray *reasons = g_hash_table_lookup(guard->reasons, device->address);
-	for (unsigned i = 0; reasons != NULL && i < reasons->len; i++)
-		g_ptr_array_add(result->reasons, usher_guard_reason_dup(reasons->pdata[i]));
+	add_known(guard->reasons, device, result);
+}
+
+static void doubt_one(const UsherGuard *guard, const UsherDevice *device, UsherGuardResult *result)
+{
+	g_autofree char *why = unknown_of(guard, device);
+	if (why != NULL)
+		g_ptr_array_add(result->reasons, make_reason(device->address, why));
+	add_known(guard->doubts, device, result);
 }
 
 UsherGuardResult *usher_guard_ask(
@@ -505,16 +547,12 @@ UsherGuardResult *usher_guard_ask(
 	g_autoptr(GPtrArray) judged = judged_with(near, device);
 	for (unsigned i = 0; i < judged->len; i++)
 		judge_one(guard, judged->pdata[i], result);
-	result->verdict = result->reasons->len > 0 ? USHER_VERDICT_REFUSED : USHER_VERDICT_FREE;
-	for (unsigned i = 0; i < judged->len; i++) {
-		const UsherDevice *member = judged->pdata[i];
-		g_autofree char *why = unknown_of(guard, member);
-		if (why == NULL)
-			continue;
-		g_ptr_array_add(result->reasons, make_reason(member->address, why));
-		if (result->verdict == USHER_VERDICT_FREE)
-			result->verdict = USHER_VERDICT_UNKNOWN;
-	}
+	bool is_refused = result->reasons->len > 0;
+	for (unsigned i = 0; i < judged->len; i++)
+		doubt_one(guard, judged->pdata[i], result);
+	result->verdict = is_refused       ? USHER_VERDICT_REFUSED
+		: result->reasons->len > 0 ? USHER_VERDICT_UNKNOWN
+					   : USHER_VERDICT_FREE;
 	g_assert((result->verdict == USHER_VERDICT_FREE) == (result->reasons->len == 0));
 	return result;
 }

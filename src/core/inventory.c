@@ -507,7 +507,9 @@ static void share_rest(UsherInventory *inventory, const UsherInventory *last)
 	}
 	inventory->has_iommu = last->has_iommu;
 	inventory->blocks_known = last->blocks_known;
+	inventory->claims_known = last->claims_known;
 	inventory->routes_known = last->routes_known;
+	inventory->inputs_known = last->inputs_known;
 	inventory->boot_display_known = last->boot_display_known;
 	inventory->other_console = last->other_console;
 }

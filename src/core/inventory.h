@@ -17,7 +17,8 @@ typedef struct UsherBlock {
 	char *backing;     /* loop: its file */
 	char *mapper;      /* dm: its name under /dev/mapper */
 	char *claim;       /* "/etc/fstab for /srv": a file of the host names it */
-	char *signature;   /* file system, LVM, … as udev recognised; NULL: none, unknown */
+	char *signature;   /* file system, LVM, … as udev recognised; NULL: none */
+	bool is_unprobed;  /* udev has not looked: there may be one */
 	char *usb;         /* address of the nearest USB device above, NULL: none */
 } UsherBlock;
 
@@ -61,10 +62,11 @@ typedef struct UsherInventory {
 		needs; /* of UsherGuardReason: what else the host has of a device, as a TPM; proof leads
 			   * down to it */
 	bool has_iommu;
-	bool blocks_known, routes_known; /* false: they could not be read */
-	bool boot_display_known;         /* false: a VGA device does not say */
-	bool other_console;              /* a serial line or another display can serve as console */
-	GPtrArray *notes;                /* sentences on what could not be read */
+	/* false: they could not be read; claims are what files of the host say of disks */
+	bool blocks_known, claims_known, routes_known, inputs_known;
+	bool boot_display_known; /* false: a VGA device does not say */
+	bool other_console;      /* a serial line or another display can serve as console */
+	GPtrArray *notes;        /* sentences on what could not be read */
 } UsherInventory;
 
 void usher_block_free(UsherBlock *block);

@@ -9,20 +9,21 @@
 
 #define BLOCKS "sys/class/block"
 
-/* What udev's probing recognised; readable by everybody, absent where udev does not run. */
-static char *read_signature(const UsherTree *tree, const char *devno)
+/* What udev's probing recognised, in a file that everybody may read and that is there as soon as udev
+ * has looked. Of several signatures on one device it names none as the type. */
+static void read_signature(const UsherTree *tree, UsherBlock *block)
 {
-	static const char key[] = "E:ID_FS_TYPE=";
-	g_autofree char *path = g_strconcat("run/udev/data/b", devno, NULL);
+	static const char type[] = "E:ID_FS_TYPE=", several[] = "E:ID_FS_AMBIVALENT=";
+	g_autofree char *path = g_strconcat("run/udev/data/b", block->devno, NULL);
 	g_autofree char *text = usher_tree_read(tree, path);
-	if (text == NULL)
-		return NULL;
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (unsigned i = 0; lines[i] != NULL; i++) {
-		if (g_str_has_prefix(lines[i], key) && lines[i][strlen(key)] != '\0')
-			return g_utf8_make_valid(lines[i] + strlen(key), -1);
+	block->is_unprobed = text == NULL;
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	for (unsigned i = 0; lines[i] != NULL && block->signature == NULL; i++) {
+		if (g_str_has_prefix(lines[i], type) && lines[i][strlen(type)] != '\0')
+			block->signature = g_utf8_make_valid(lines[i] + strlen(type), -1);
+		else if (g_str_has_prefix(lines[i], several))
+			block->signature = g_strdup("several signatures");
 	}
-	return NULL;
 }
 
 static UsherBlock *add_block(UsherInventory *inventory, const char *name)
@@ -114,7 +115,7 @@ static void read_block(const UsherTree *tree, const char *name, UsherInventory *
 	if (g_str_has_prefix(name, "dm-"))
 		block->mapper = read_below(tree, path, "dm/name");
 	if (block->devno != NULL)
-		block->signature = read_signature(tree, block->devno);
+		read_signature(tree, block);
 }
 
 /* mountinfo and swaps write blanks, tabs, newlines and backslashes as "\040" (proc(5)). */
@@ -162,7 +163,7 @@ static bool read_mounts(const UsherTree *tree, UsherInventory *inventory)
 /* "Filename  Type  Size  Used  Priority" and one line each; no file: no swap in this kernel. */
 static void read_swaps(const UsherTree *tree, UsherInventory *inventory)
 {
-	g_autofree char *text = usher_tree_read(tree, "proc/swaps");
+	g_autofree char *text = usher_tree_read_known(tree, "proc/swaps", &inventory->blocks_known);
 	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
 	for (unsigned i = 1; i < g_strv_length(lines); i++) {
 		g_auto(GStrv) words = g_strsplit_set(lines[i], " \t", 2);
@@ -177,8 +178,8 @@ void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory)
 	for (unsigned i = 0; names != NULL && i < names->len; i++)
 		read_block(tree, names->pdata[i], inventory);
 	bool has_mounts = read_mounts(tree, inventory);
-	read_swaps(tree, inventory);
 	inventory->blocks_known = names != NULL && has_mounts;
+	read_swaps(tree, inventory);
 	if (names == NULL)
 		g_ptr_array_add(inventory->notes, g_strdup("/" BLOCKS " could not be read"));
 	if (!has_mounts)

@@ -58,30 +58,46 @@ static UsherBlock *resolve(const UsherTree *tree, const char *tag, const UsherIn
 	return find_block(inventory, target_name != NULL ? target_name : name);
 }
 
+static void add_claim(UsherBlock *block, const char *path, const char *purpose)
+{
+	if (block != NULL && block->claim == NULL)
+		block->claim = purpose != NULL ? g_strdup_printf("/%s for %s", path, purpose)
+					       : g_strconcat("/", path, NULL);
+}
+
+/* A blank in a word is "\040" (fstab(5)). */
+static char *unescape(const char *word)
+{
+	g_autofree char *plain = g_strcompress(word);
+	return g_utf8_make_valid(plain, -1);
+}
+
 /* Both files have a line for each, of words: fstab names the device first and then the place,
  * crypttab the name first and then the device. */
 static void read_claims(
 	const UsherTree *tree, const char *path, bool is_name_first, UsherInventory *inventory)
 {
-	g_autofree char *text = usher_tree_read(tree, path);
+	g_autofree char *text = usher_tree_read_known(tree, path, &inventory->claims_known);
 	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
 	for (unsigned i = 0; lines[i] != NULL; i++) {
-		g_auto(GStrv) words = NULL;
-		if (g_strstrip(lines[i])[0] == '#' ||
-			!g_shell_parse_argv(lines[i], NULL, &words, NULL) ||
-			g_strv_length(words) < 2)
+		g_strdelimit(g_strstrip(lines[i]), "\t", ' ');
+		size_t length = strcspn(lines[i], " ");
+		if (lines[i][0] == '#' || lines[i][length] == '\0')
 			continue;
-		UsherBlock *block = resolve(tree, words[is_name_first ? 1 : 0], inventory);
-		if (block != NULL && block->claim == NULL)
-			block->claim =
-				g_strdup_printf("/%s for %s", path, words[is_name_first ? 0 : 1]);
+		char *rest = lines[i] + length;
+		*rest++ = '\0';
+		rest += strspn(rest, " ");
+		rest[strcspn(rest, " ")] = '\0';
+		g_autofree char *tag = unescape(is_name_first ? rest : lines[i]);
+		g_autofree char *name = unescape(is_name_first ? lines[i] : rest);
+		add_claim(resolve(tree, tag, inventory), path, name);
 	}
 }
 
 /* The device of "<source dev='/dev/sdb' …" and of "<source file=…"; a hypervisor writes it in one form. */
-static void read_domain(const UsherTree *tree, const char *path, const UsherInventory *inventory)
+static void read_domain(const UsherTree *tree, const char *path, UsherInventory *inventory)
 {
-	g_autofree char *text = usher_tree_read(tree, path);
+	g_autofree char *text = usher_tree_read_known(tree, path, &inventory->claims_known);
 	g_autoptr(GRegex) source =
 		g_regex_new("<source [^>]*?(?:dev|file)=['\"](/dev/[^'\"]*)", 0, 0, NULL);
 	g_autoptr(GMatchInfo) match = NULL;
@@ -90,9 +106,7 @@ static void read_domain(const UsherTree *tree, const char *path, const UsherInve
 	(void) g_regex_match(source, text, 0, &match);
 	for (; g_match_info_matches(match); (void) g_match_info_next(match, NULL)) {
 		g_autofree char *device = g_match_info_fetch(match, 1);
-		UsherBlock *block = resolve(tree, device, inventory);
-		if (block != NULL && block->claim == NULL)
-			block->claim = g_strconcat("/", path, NULL);
+		add_claim(resolve(tree, device, inventory), path, NULL);
 	}
 }
 
@@ -102,7 +116,8 @@ static void read_domains(const UsherTree *tree, UsherInventory *inventory)
 {
 	static const char *const folders[] = { "etc/libvirt/qemu", "run/libvirt/qemu" };
 	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-		g_autoptr(GPtrArray) names = usher_tree_list(tree, folders[i]);
+		g_autoptr(GPtrArray) names =
+			usher_tree_list_known(tree, folders[i], &inventory->claims_known);
 		for (unsigned j = 0; names != NULL && j < names->len; j++) {
 			g_autofree char *path = g_strconcat(folders[i], "/", names->pdata[j], NULL);
 			if (g_str_has_suffix(path, ".xml"))
@@ -113,6 +128,7 @@ static void read_domains(const UsherTree *tree, UsherInventory *inventory)
 
 void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory)
 {
+	inventory->claims_known = true;
 	read_claims(tree, "etc/fstab", /* is_name_first */ false, inventory);
 	read_claims(tree, "etc/crypttab", /* is_name_first */ true, inventory);
 	read_domains(tree, inventory);

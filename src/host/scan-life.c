@@ -182,7 +182,11 @@ static void count_keyboard(Keyboards *keyboards, const char *input, const char *
 static void need_keyboard(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, "sys/class/input");
+	bool has_line = has_console_line(tree);
 	g_auto(Keyboards) keyboards = { 0 };
+	inventory->inputs_known = names != NULL || has_line;
+	if (!inventory->inputs_known)
+		g_ptr_array_add(inventory->notes, g_strdup("/sys/class/input could not be read"));
 	for (unsigned i = 0; names != NULL && i < names->len; i++) {
 		g_autofree char *path = g_strconcat("sys/class/input/", names->pdata[i], NULL);
 		g_autofree char *target = usher_tree_link(tree, path);
@@ -193,7 +197,7 @@ static void need_keyboard(const UsherTree *tree, UsherInventory *inventory)
 	const char *proof[] = { "keyboard", keyboards.input, NULL };
 	bool is_usb =
 		keyboards.n == 1 && keyboards.usb != NULL && has_device(inventory, keyboards.usb);
-	if (keyboards.n > 0 && !keyboards.is_spread && !has_console_line(tree))
+	if (keyboards.n > 0 && !keyboards.is_spread && !has_line)
 		add_need(inventory, is_usb ? keyboards.usb : keyboards.pci,
 			"has the last keyboard, and no serial line is a console", proof);
 }

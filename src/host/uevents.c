@@ -13,10 +13,24 @@
 /* Of the socket: a thousand functions that come or go make some thousand events. */
 #define BUFFER_SIZE (8 * 1024 * 1024)
 
-struct UsherUevents {
-	struct udev *udev;
+/* "kernel": also where no udevd runs, and what its rules do makes events again. "udev" of disks: it
+ * has looked what is on them. */
+static const struct {
+	const char *name;
+	const char *subsystems[7];
+} monitors[] = {
+	{ "kernel", { "pci", "net", "block", "usb", "iommu", "mdev", NULL } },
+	{ "udev", { "block", NULL } },
+};
+
+typedef struct Monitor {
 	struct udev_monitor *monitor;
 	GSource *source;
+} Monitor;
+
+struct UsherUevents {
+	struct udev *udev;
+	Monitor monitors[G_N_ELEMENTS(monitors)];
 	GSource *timer;       /* NULL: no burst is being awaited */
 	UsherUeventFunc each; /* NULL: nobody asked */
 	UsherUeventsFunc func;
@@ -54,12 +68,15 @@ static void tell(UsherUevents *uevents, struct udev_device *device)
 /* All that wait. Events too many (ENOBUFS) may have been anything. */
 static gboolean on_event(int fd, GIOCondition condition, void *data)
 {
-	(void) fd;
 	(void) condition;
 	UsherUevents *uevents = data;
+	unsigned which = 0;
+	while (udev_monitor_get_fd(uevents->monitors[which].monitor) != fd)
+		which++;
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
 		errno = 0;
-		struct udev_device *device = udev_monitor_receive_device(uevents->monitor);
+		struct udev_device *device =
+			udev_monitor_receive_device(uevents->monitors[which].monitor);
 		if (device == NULL) {
 			if (errno != EAGAIN && uevents->each != NULL)
 				uevents->each(NULL, uevents->data);
@@ -72,24 +89,34 @@ static gboolean on_event(int fd, GIOCondition condition, void *data)
 	return G_SOURCE_CONTINUE;
 }
 
-/* "kernel" and not "udev": also where no udevd runs, and what its rules do makes events again. */
-static bool open_monitor(UsherUevents *uevents)
+static bool open_monitor(UsherUevents *uevents, unsigned which)
 {
-	static const char *const subsystems[] = { "pci", "net", "block", "usb", "iommu", "mdev" };
-	uevents->udev = udev_new();
-	if (uevents->udev == NULL)
+	Monitor *own = &uevents->monitors[which];
+	own->monitor = udev_monitor_new_from_netlink(uevents->udev, monitors[which].name);
+	if (own->monitor == NULL)
 		return false;
-	uevents->monitor = udev_monitor_new_from_netlink(uevents->udev, "kernel");
-	if (uevents->monitor == NULL)
-		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(subsystems); i++) {
+	for (unsigned i = 0; monitors[which].subsystems[i] != NULL; i++) {
 		if (udev_monitor_filter_add_match_subsystem_devtype(
-			    uevents->monitor, subsystems[i], NULL) < 0)
+			    own->monitor, monitors[which].subsystems[i], NULL) < 0)
 			return false;
 	}
 	/* Without the right to, it stays as it is. */
-	(void) udev_monitor_set_receive_buffer_size(uevents->monitor, BUFFER_SIZE);
-	return udev_monitor_enable_receiving(uevents->monitor) >= 0;
+	(void) udev_monitor_set_receive_buffer_size(own->monitor, BUFFER_SIZE);
+	if (udev_monitor_enable_receiving(own->monitor) < 0)
+		return false;
+	own->source = g_unix_fd_source_new(udev_monitor_get_fd(own->monitor), G_IO_IN);
+	g_source_set_callback(own->source, G_SOURCE_FUNC(on_event), uevents, NULL);
+	g_source_attach(own->source, NULL);
+	return true;
+}
+
+static bool open_monitors(UsherUevents *uevents)
+{
+	uevents->udev = udev_new();
+	bool is_open = uevents->udev != NULL;
+	for (unsigned i = 0; is_open && i < G_N_ELEMENTS(monitors); i++)
+		is_open = open_monitor(uevents, i);
+	return is_open;
 }
 
 UsherUevents *usher_uevents_new(UsherUeventsFunc func, void *data, GError **error)
@@ -97,13 +124,10 @@ UsherUevents *usher_uevents_new(UsherUeventsFunc func, void *data, GError **erro
 	g_autoptr(UsherUevents) uevents = g_new0(UsherUevents, 1);
 	uevents->func = func;
 	uevents->data = data;
-	if (!open_monitor(uevents)) {
+	if (!open_monitors(uevents)) {
 		usher_error_set(error, USHER_ERROR_HOST, "cannot listen to the kernel's events");
 		return NULL;
 	}
-	uevents->source = g_unix_fd_source_new(udev_monitor_get_fd(uevents->monitor), G_IO_IN);
-	g_source_set_callback(uevents->source, G_SOURCE_FUNC(on_event), uevents, NULL);
-	g_source_attach(uevents->source, NULL);
 	return g_steal_pointer(&uevents);
 }
 
@@ -124,10 +148,12 @@ void usher_uevents_free(UsherUevents *uevents)
 {
 	if (uevents == NULL)
 		return;
-	drop_source(uevents->source);
 	drop_source(uevents->timer);
-	if (uevents->monitor != NULL)
-		(void) udev_monitor_unref(uevents->monitor);
+	for (unsigned i = 0; i < G_N_ELEMENTS(monitors); i++) {
+		drop_source(uevents->monitors[i].source);
+		if (uevents->monitors[i].monitor != NULL)
+			(void) udev_monitor_unref(uevents->monitors[i].monitor);
+	}
 	if (uevents->udev != NULL)
 		(void) udev_unref(uevents->udev);
 	g_free(uevents);

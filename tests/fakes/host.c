@@ -557,6 +557,7 @@ static UsherInventory *fake_look(UsherHost *host, UsherLookKind kind, GError **e
 		g_ptr_array_add(inventory->devices, facts_of(fake->devices->pdata[i]));
 	add_root(fake, inventory);
 	inventory->has_iommu = inventory->blocks_known = inventory->routes_known = true;
+	inventory->claims_known = inventory->inputs_known = true;
 	inventory->other_console = true;
 	usher_inventory_finish(inventory);
 	return inventory;

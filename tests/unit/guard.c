@@ -247,6 +247,23 @@ static const GuardRow rows[] = {
 		UNKNOWN,
 		"0000:04:00.0 may hold a file system of the host: block devices could not be "
 		"read" },
+	{ "claims-unknown", "no-claims\ndev 0000:04:00.0 010802 driver=nvme\n", "0000:04:00.0",
+		UNKNOWN,
+		"0000:04:00.0 may have a disk of a domain, or one of /etc/fstab: not all that "
+		"names disks could be read" },
+	{ "inputs-unknown", "no-inputs\ndev 0000:00:14.0 0c0330\n", "0000:00:14.0", UNKNOWN,
+		"0000:00:14.0 may have the last keyboard: input devices could not be read" },
+	{ "unprobed",
+		"dev 0000:06:00.0 010601\nblock sda 8:0 pci=0000:06:00.0\n"
+		"block sda1 8:1 pci=0000:06:00.0 parent=sda unprobed\n",
+		"0000:06:00.0", UNKNOWN,
+		"0000:06:00.0 may hold a file system of the host: udev has not looked at sda1 "
+		"(sda1 → sda → 0000:06:00.0)" },
+	{ "unprobed-and-mounted",
+		"dev 0000:06:00.0 010601\nblock sda 8:0 pci=0000:06:00.0\n"
+		"block sda1 8:1 pci=0000:06:00.0 parent=sda unprobed\nmount 8:1 /dev/sda1 /\n",
+		"0000:06:00.0", REFUSED,
+		"0000:06:00.0 holds / (/ → /dev/sda1 → sda → 0000:06:00.0)" },
 	{ "class-unknown", "dev 0000:01:00.0 -\n", "0000:01:00.0", UNKNOWN,
 		"0000:01:00.0 may be anything: what it is could not be read" },
 	{ "network-unknown", "no-routes\ndev 0000:01:00.0 020000\n", "0000:01:00.0", UNKNOWN,

@@ -7,13 +7,13 @@
  *   dev 0000:04:00.0 010802 override=vfio-pci (or override-unknown) serial=… uuid=… vpd=… mac=…
  *     path=… label=… absent, in the same line
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
- *     claim=…, in the same line
+ *     claim=…, unprobed, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
  *   net bond0 virtual on=eth0 pci=…
  *   route br0 v6
  *   route eth0 use=NFS peer=10.0.0.5
  *   need 0000:00:1c.0 is the host's TPM
- *   iommu · console · no-blocks · no-routes · no-boot-display
+ *   iommu · console · no-blocks · no-claims · no-inputs · no-routes · no-boot-display
  *
  * Finished; what a test looks at next is what the host's scan would give.
  */
@@ -92,6 +92,7 @@ static void text_block(UsherInventory *inventory, char **words)
 	block->mapper = g_strdup(text_option(words, "mapper", 0));
 	block->signature = g_strdup(text_option(words, "has", 0));
 	block->claim = g_strdup(text_option(words, "claim", 0));
+	block->is_unprobed = text_flag(words, "unprobed");
 	block->slaves = g_ptr_array_new_with_free_func(g_free);
 	text_list(words, "on", block->slaves);
 	g_ptr_array_add(inventory->blocks, block);
@@ -159,6 +160,8 @@ static void text_line(UsherInventory *inventory, const char *line)
 	bool *flag = strcmp(line, "iommu") == 0        ? &inventory->has_iommu
 		: strcmp(line, "console") == 0         ? &inventory->other_console
 		: strcmp(line, "no-blocks") == 0       ? &inventory->blocks_known
+		: strcmp(line, "no-claims") == 0       ? &inventory->claims_known
+		: strcmp(line, "no-inputs") == 0       ? &inventory->inputs_known
 		: strcmp(line, "no-routes") == 0       ? &inventory->routes_known
 		: strcmp(line, "no-boot-display") == 0 ? &inventory->boot_display_known
 						       : NULL;
@@ -170,6 +173,7 @@ static UsherInventory *inventory_of_text(const char *text)
 {
 	UsherInventory *inventory = usher_inventory_new();
 	inventory->blocks_known = inventory->routes_known = inventory->boot_display_known = true;
+	inventory->claims_known = inventory->inputs_known = true;
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (unsigned i = 0; lines[i] != NULL; i++) {
 		if (lines[i][0] != '\0')

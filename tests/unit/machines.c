@@ -12,7 +12,7 @@
  *   usb 1-4 at=0000:00:14.0 id=0781:5567 class=080650 serial=… speed=480 iface=usb-storage; usb1: a root hub
  *   hid 0003:051D:0002.0001 at=usb:1-4 ups
  *   block sda 8:0 at=0000:01:00.0 | part sda1 8:1 of=sda | virtual dm-0 254:0 name=vg-root on=sda1
- *     sig=LVM2_member file=/srv/x.img
+ *     sig=LVM2_member file=/srv/x.img unprobed
  *   subsystem nvme0n1 259:0 on=nvme0:0000:04:00.0 on=nvme1:0000:05:00.0
  *   net eth0 at=0000:01:00.0 mac=02:… assign=0 master=br0 lower=eth1 tap
  *   mount 254:0 /dev/mapper/vg-root / ext4 | swap /dev/sda2
@@ -298,10 +298,10 @@ static void make_block_at(Machine *machine, char **words, const char *above)
 	g_autofree char *link = g_strconcat("sys/class/block/", words[1], NULL);
 	put_link(machine, link, folder);
 	const char *signature = option(words, "sig", 0), *file = option(words, "file", 0);
-	if (signature != NULL) {
+	if (!flag(words, "unprobed")) {
 		g_autofree char *path = g_strconcat("run/udev/data/b", words[2], NULL);
 		g_autofree char *line = g_strconcat("E:ID_FS_TYPE=", signature, NULL);
-		add_line(machine, path, line);
+		add_line(machine, path, signature != NULL ? line : "I:1");
 	}
 	if (file != NULL)
 		put(machine, folder, "loop/backing_file", file);
@@ -480,7 +480,8 @@ static void make_thing(Machine *machine, const char *line)
 /* What every running kernel has, and the files that grew. */
 static void finish(Machine *machine)
 {
-	static const char *const folders[] = { "sys/class/block", "sys/class/net" };
+	static const char *const folders[] = { "sys/class/block", "sys/class/input",
+		"sys/class/net" };
 	if (!machine->is_bare) {
 		for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
 			g_autofree char *path = g_build_filename(machine->root, folders[i], NULL);

@@ -165,7 +165,7 @@ static void test_attributes(void)
 	g_assert_cmpstr(device->passthrough->whole, ==, "yes");
 	/* The tree says nothing of the host's life. */
 	g_assert_cmpuint(device->guard->verdict, ==, USHER_VERDICT_UNKNOWN);
-	g_assert_cmpuint(inventory->notes->len, ==, 4);
+	g_assert_cmpuint(inventory->notes->len, ==, 5);
 }
 
 static void fill_config(uint8_t *config)
@@ -269,7 +269,10 @@ static void put_block(const char *root, const char *name, const char *target, co
 	put_link(root, link, target);
 	/* "../../devices/x" is "sys/devices/x" */
 	g_autofree char *dev = g_strconcat("sys/", target + strlen("../../"), "/dev", NULL);
+	g_autofree char *probed =
+		g_strdup_printf("run/udev/data/b%.*s", (int) strcspn(devno, "\n"), devno);
 	put(root, dev, devno);
+	put(root, probed, "I:1\n");
 }
 
 #define NVME "../../devices/pci0000:00/0000:00:04.0/nvme/nvme0/nvme0n1"
@@ -322,6 +325,7 @@ static void test_life(void)
 		"00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
 		"fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth1\n");
 	put(root, "proc/consoles", "tty0                 -WU (EC  p  )    4:7\n");
+	put(root, "sys/class/input/none", "");
 
 	g_autoptr(UsherInventory) inventory = scan(root);
 	static const struct {
@@ -452,6 +456,8 @@ static void test_claims(void)
 			"/etc/fstab for /srv" },
 		{ "etc/fstab", "UUID=ab-cd /srv ext4 defaults 0 2\n", "/etc/fstab for /srv" },
 		{ "etc/fstab", "  LABEL=\"my disk\" none swap sw\n", NULL },
+		{ "etc/fstab", "LABEL=it's\\040mine /my\\040disk ext4\n",
+			"/etc/fstab for /my disk" },
 		{ "etc/fstab", "proc /proc proc defaults\nserver:/x /y nfs\n", NULL },
 		{ "etc/fstab", "/dev/mapper/vg-x /srv ext4\n", NULL },
 		{ "etc/crypttab", "crypt /dev/disk/by-uuid/ab-cd none luks\n",
@@ -462,6 +468,7 @@ static void test_claims(void)
 		g_autoptr(Folder) root = make_folder();
 		put_block(root, "sda", "../../devices/pci0000:00/0000:00:04.0/block/sda", "8:0\n");
 		put_link(root, "dev/disk/by-uuid/ab-cd", "../../sda");
+		put_link(root, "dev/disk/by-label/it's mine", "../../sda");
 		put(root, rows[i].file, rows[i].text);
 		g_autoptr(UsherInventory) inventory = scan(root);
 		const UsherBlock *block = inventory->blocks->pdata[0];
@@ -539,6 +546,8 @@ static void test_links_out(void)
 	g_autoptr(UsherInventory) inventory = scan(root);
 	g_assert_null(find(inventory, "0000:00:03.0")->slot_label);
 	g_assert_cmpuint(inventory->mounts->len, ==, 0);
+	g_autofree char *notes = usher_text_join_array(inventory->notes, "\n");
+	g_assert_nonnull(strstr(notes, "/label could not be read: "));
 }
 
 static void test_no_folder(void)
