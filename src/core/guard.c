@@ -9,12 +9,12 @@
 
 struct UsherGuard {
 	const UsherInventory *inventory;
-	GHashTable *blocks;  /* name → const UsherBlock */
-	GHashTable *nets;    /* name → const UsherNet */
-	GHashTable *reasons; /* address → GPtrArray of UsherGuardReason */
-	GHashTable *doubts;  /* the same, of what only may be */
-	GHashTable *held;    /* names of blocks that a reason leads through */
-	const char *lost;    /* the interface of a default route that leads to no device */
+	GHashTable *blocks;     /* name → const UsherBlock */
+	GHashTable *nets;       /* name → const UsherNet */
+	GHashTable *reasons;    /* address → GPtrArray of UsherGuardReason */
+	GHashTable *doubts;     /* the same, of what only may be */
+	GHashTable *held;       /* names of blocks that a reason leads through */
+	const UsherRoute *lost; /* one that leads to no device */
 };
 
 /* The way from what the host needs down to a device; names are borrowed. */
@@ -323,8 +323,10 @@ static void walk_route(UsherGuard *guard, const UsherRoute *route, UsherChain *c
 		chain_push(chain, route->interface);
 		is_found = walk_net(guard, "ovs-system", chain, DEPTH_MAX);
 	}
-	if (!is_found && route->use == NULL)
-		guard->lost = route->interface;
+	const UsherNet *net = g_hash_table_lookup(guard->nets, route->interface);
+	bool is_inner = route->use != NULL && (net == NULL || net->is_inner);
+	if (!is_found && !is_inner && guard->lost == NULL)
+		guard->lost = route;
 }
 
 static void collect_routes(UsherGuard *guard, UsherChain *chain)
@@ -498,8 +500,9 @@ static char *unknown_of(const UsherGuard *guard, const UsherDevice *device)
 	if (is_usb && !inventory->inputs_known)
 		return g_strdup("may have the last keyboard: input devices could not be read");
 	if (type == USHER_TYPE_NETWORK && guard->lost != NULL)
-		return g_strdup_printf(
-			"may carry the default route: %s stands on no known device", guard->lost);
+		return g_strdup_printf("may carry %s: %s stands on no known device",
+			guard->lost->use != NULL ? guard->lost->use : "the default route",
+			guard->lost->interface);
 	if (type == USHER_TYPE_DISPLAY && !inventory->boot_display_known &&
 		!inventory->other_console)
 		return g_strdup("may be the boot display: it could not be read");

@@ -37,6 +37,7 @@ typedef struct UsherNet {
 	char *usb;         /* NULL: it is no USB device's */
 	char *mac;         /* the permanent one; NULL: unknown */
 	bool is_virtual;   /* the kernel made it; false: hardware, on PCI or elsewhere */
+	bool is_inner;     /* a bridge, a veth, a tap: who is behind it runs on this host, too */
 	GPtrArray *lowers; /* names: what a bond, bridge, VLAN, macvlan… stands on */
 } UsherNet;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan-parts.h"
 
+#include <linux/if_tun.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -8,10 +9,6 @@
 #include "host/usb-path.h"
 
 #define NETS "sys/class/net"
-
-/* linux/route.h */
-#define ROUTE_UP     0x0001
-#define ROUTE_REJECT 0x0200
 
 static UsherNet *find_net(const UsherInventory *inventory, const char *name)
 {
@@ -45,6 +42,25 @@ static char *read_mac(const UsherTree *tree, const char *path)
 	return NULL;
 }
 
+/* It is one end of a veth: the other one is elsewhere. */
+static bool is_pair(const UsherTree *tree, const char *path)
+{
+	int64_t own, peer;
+	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
+	return folder >= 0 && usher_attr_read_int(folder, "ifindex", &own) &&
+		usher_attr_read_int(folder, "iflink", &peer) && own != peer;
+}
+
+/* What carries the network of a guest must stay as well. */
+static void add_guest(UsherInventory *inventory, const char *interface, const char *port)
+{
+	UsherRoute *route = g_new0(UsherRoute, 1);
+	route->interface = g_strdup(interface);
+	route->use = g_strdup("the network of a guest");
+	route->peer = g_strdup(port);
+	g_ptr_array_add(inventory->routes, route);
+}
+
 static void read_net(const UsherTree *tree, const char *name, UsherInventory *inventory)
 {
 	static const char lower[] = "lower_";
@@ -63,9 +79,14 @@ static void read_net(const UsherTree *tree, const char *name, UsherInventory *in
 	g_autoptr(GPtrArray) names = usher_tree_list(tree, path);
 	for (unsigned i = 0; names != NULL && i < names->len; i++) {
 		const char *entry = names->pdata[i];
+		net->is_inner = net->is_inner || strcmp(entry, "bridge") == 0;
 		if (g_str_has_prefix(entry, lower))
 			add_lower(net, entry + strlen(lower));
+		if (strcmp(entry, "macvtap") == 0)
+			add_guest(inventory, name, name);
 	}
+	if (net->is_virtual && net->lowers->len == 0)
+		net->is_inner = net->is_inner || is_pair(tree, path);
 }
 
 /* The same relation from below: who has a master is what the master stands on. */
@@ -79,20 +100,19 @@ static void read_master(const UsherTree *tree, const UsherNet *net, const UsherI
 		add_lower(above, net->name);
 }
 
-/* A tap device that was enslaved is a guest's: what its bridge stands on carries its network. */
-static void read_tap(const UsherTree *tree, const UsherNet *tap, UsherInventory *inventory)
+/* A tap device that was enslaved is a guest's: what its bridge stands on carries its network. The
+ * flag of taps is in linux/if_tun.h; tun devices are tunnels. */
+static void read_tap(const UsherTree *tree, UsherNet *tap, UsherInventory *inventory)
 {
+	uint32_t flags;
 	g_autofree char *path = g_strconcat(NETS "/", tap->name, NULL);
 	g_auto(UsherFd) folder = usher_tree_open_folder(tree, path);
-	g_autofree char *flags = folder >= 0 ? usher_attr_read(folder, "tun_flags") : NULL;
-	g_autofree char *master = flags != NULL ? usher_attr_link_name(folder, "master") : NULL;
-	if (master == NULL)
+	if (folder < 0 || !usher_attr_read_hex(folder, "tun_flags", UINT32_MAX, &flags))
 		return;
-	UsherRoute *route = g_new0(UsherRoute, 1);
-	route->interface = g_steal_pointer(&master);
-	route->use = g_strdup("the network of a guest");
-	route->peer = g_strdup(tap->name);
-	g_ptr_array_add(inventory->routes, route);
+	tap->is_inner = tap->is_inner || (flags & IFF_TAP) != 0;
+	g_autofree char *master = usher_attr_link_name(folder, "master");
+	if (master != NULL)
+		add_guest(inventory, master, tap->name);
 }
 
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
@@ -104,7 +124,7 @@ void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory)
 		read_master(tree, inventory->nets->pdata[i], inventory);
 	bool has_routes = usher_scan_routes(tree, inventory);
 	for (unsigned i = 0; i < inventory->nets->len; i++) {
-		const UsherNet *net = inventory->nets->pdata[i];
+		UsherNet *net = inventory->nets->pdata[i];
 		if (net->is_virtual)
 			read_tap(tree, net, inventory);
 	}

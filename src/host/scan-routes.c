@@ -126,9 +126,9 @@ static bool read_ways_v4(const UsherTree *tree, GArray *ways)
 
 /* destination length source length next-hop metric references use flags interface; without IPv6
  * there is no such file */
-static void read_ways_v6(const UsherTree *tree, GArray *ways)
+static void read_ways_v6(const UsherTree *tree, GArray *ways, bool *known)
 {
-	g_autofree char *text = usher_tree_read(tree, "proc/net/ipv6_route");
+	g_autofree char *text = usher_tree_read_known(tree, "proc/net/ipv6_route", known);
 	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
 	for (unsigned i = 0; lines[i] != NULL; i++) {
 		g_autoptr(GPtrArray) words = split_words(lines[i]);
@@ -169,20 +169,6 @@ static bool is_mapped(const Address *address)
 	return memcmp(address->bytes, mapped, sizeof mapped) == 0;
 }
 
-/* The longest that leads there. Default routes are known already. */
-static const Way *find_way(const GArray *ways, const Address *address)
-{
-	const Way *best = NULL;
-	for (unsigned i = 0; i < ways->len; i++) {
-		const Way *way = &g_array_index(ways, Way, i);
-		if (way->is_v6 != is_mapped(address) && leads_to(way, address) &&
-			(best == NULL || way->length > best->length))
-			best = way;
-	}
-	bool is_default = best != NULL && best->length == (best->is_v6 ? 0 : 96);
-	return is_default ? NULL : best;
-}
-
 static char *print_address(const Address *address)
 {
 	char text[INET6_ADDRSTRLEN];
@@ -191,8 +177,28 @@ static char *print_address(const Address *address)
 		is_v4 ? AF_INET : AF_INET6, address->bytes + (is_v4 ? 12 : 0), text, sizeof text));
 }
 
-/* What a connection is for, by its ports; NULL: nothing that holds a network device. */
-static const char *use_of_ports(uint32_t here, uint32_t there)
+/* All of the longest that lead there: a link-local address is beyond each port, and which of several
+ * paths is taken changes. Default routes are known already. */
+static void add_ways(
+	UsherInventory *inventory, const GArray *ways, const Address *peer, const char *use)
+{
+	g_autofree char *text = print_address(peer);
+	unsigned longest = 0;
+	for (unsigned i = 0; i < ways->len; i++) {
+		const Way *way = &g_array_index(ways, Way, i);
+		if (way->is_v6 != is_mapped(peer) && leads_to(way, peer))
+			longest = MAX(longest, way->length);
+	}
+	for (unsigned i = 0; i < ways->len && longest > (is_mapped(peer) ? 96 : 0); i++) {
+		const Way *way = &g_array_index(ways, Way, i);
+		if (way->length == longest && way->is_v6 != is_mapped(peer) && leads_to(way, peer))
+			add_route(inventory, way, use, text);
+	}
+}
+
+/* What a connection is for, by its ports; NULL: nothing that holds a network device. Peers of storage
+ * may have called us. */
+static const char *use_of_ports(const GArray *ssh_ports, uint32_t here, uint32_t there)
 {
 	static const struct {
 		uint32_t first, last;
@@ -201,21 +207,57 @@ static const char *use_of_ports(uint32_t here, uint32_t there)
 		{ 2049, 2049, "NFS" },
 		{ 3260, 3260, "iSCSI" },
 		{ 3300, 3300, "Ceph" },
+		{ 4420, 4420, "NVMe over TCP" },
 		{ 6789, 6789, "Ceph" },
 		{ 6800, 7300, "Ceph" },
 		{ 7788, 7799, "DRBD" },
 	};
-	if (here == 22)
-		return "an SSH session";
+	for (unsigned i = 0; i < ssh_ports->len; i++) {
+		if (here == g_array_index(ssh_ports, uint32_t, i))
+			return "an SSH session";
+	}
 	for (size_t i = 0; i < G_N_ELEMENTS(uses); i++) {
-		if (there >= uses[i].first && there <= uses[i].last)
+		if ((there >= uses[i].first && there <= uses[i].last) ||
+			(here >= uses[i].first && here <= uses[i].last))
 			return uses[i].use;
 	}
 	return NULL;
 }
 
+/* "Port 2222" (sshd_config(5)). */
+static void read_ssh_ports(const UsherTree *tree, const char *path, GArray *ports)
+{
+	g_autofree char *text = usher_tree_read(tree, path);
+	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+	for (unsigned i = 0; lines[i] != NULL; i++) {
+		g_strdelimit(lines[i], "=", ' ');
+		g_autoptr(GPtrArray) words = split_words(lines[i]);
+		uint32_t port;
+		if (words->len == 2 && g_ascii_strcasecmp(words->pdata[0], "Port") == 0 &&
+			usher_text_parse_u32(words->pdata[1], UINT16_MAX, &port, NULL))
+			g_array_append_val(ports, port);
+	}
+}
+
+/* Where sshd may be listening: where it does by itself, and where it was told to. */
+static GArray *find_ssh_ports(const UsherTree *tree)
+{
+	static const char folder[] = "etc/ssh/sshd_config.d";
+	static const uint32_t usual = 22;
+	GArray *ports = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	g_array_append_val(ports, usual);
+	read_ssh_ports(tree, "etc/ssh/sshd_config", ports);
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, folder);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path = g_strconcat(folder, "/", names->pdata[i], NULL);
+		read_ssh_ports(tree, path, ports);
+	}
+	return ports;
+}
+
 /* "0: 0100007F:0016 0200007F:C350 01 …" */
-static void read_connection(const char *line, const GArray *ways, UsherInventory *inventory)
+static void read_connection(
+	const char *line, const GArray *ssh_ports, const GArray *ways, UsherInventory *inventory)
 {
 	if (strstr(line, " " TCP_ESTABLISHED " ") == NULL) /* there may be very many */
 		return;
@@ -229,41 +271,53 @@ static void read_connection(const char *line, const GArray *ways, UsherInventory
 	if (here[1] == NULL || there[1] == NULL || !parse_hex(here[1], &here_port) ||
 		!parse_hex(there[1], &there_port) || !parse_memory(there[0], &peer))
 		return;
-	const char *use = use_of_ports(here_port, there_port);
-	const Way *way = use != NULL ? find_way(ways, &peer) : NULL;
-	if (way == NULL)
-		return;
-	g_autofree char *text = print_address(&peer);
-	add_route(inventory, way, use, text);
+	const char *use = use_of_ports(ssh_ports, here_port, there_port);
+	if (use != NULL)
+		add_ways(inventory, ways, &peer, use);
 }
 
-static void read_connections(const UsherTree *tree, const GArray *ways, UsherInventory *inventory)
+static void read_connections(
+	const UsherTree *tree, const GArray *ways, UsherInventory *inventory, bool *known)
 {
 	static const char *const files[] = { "proc/net/tcp", "proc/net/tcp6" };
+	g_autoptr(GArray) ssh_ports = find_ssh_ports(tree);
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-		g_autofree char *text = usher_tree_read(tree, files[i]);
+		g_autofree char *text = usher_tree_read_known(tree, files[i], known);
 		g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
 		for (unsigned j = 0; lines[j] != NULL; j++)
-			read_connection(lines[j], ways, inventory);
+			read_connection(lines[j], ssh_ports, ways, inventory);
+	}
+}
+
+/* Targets of iSCSI, also while the connection is being made again, and at any port. */
+static void read_iscsi(const UsherTree *tree, const GArray *ways, UsherInventory *inventory)
+{
+	static const char folder[] = "sys/class/iscsi_connection";
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, folder);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path =
+			g_strconcat(folder, "/", names->pdata[i], "/persistent_address", NULL);
+		g_autofree char *text = usher_tree_read(tree, path);
+		Address peer = { 0 };
+		if (text != NULL && parse_text(g_strstrip(text), &peer))
+			add_ways(inventory, ways, &peer, "iSCSI");
 	}
 }
 
 /* "ring0_addr: 10.0.2.2" of the others in the cluster: they talk in UDP, of which the kernel lists no
  * peers. */
-static void read_corosync(const UsherTree *tree, const GArray *ways, UsherInventory *inventory)
+static void read_corosync(
+	const UsherTree *tree, const GArray *ways, UsherInventory *inventory, bool *known)
 {
-	g_autofree char *text = usher_tree_read(tree, "etc/corosync/corosync.conf");
+	g_autofree char *text = usher_tree_read_known(tree, "etc/corosync/corosync.conf", known);
 	g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
 	for (unsigned i = 0; lines[i] != NULL; i++) {
 		g_auto(GStrv) parts = g_strsplit(g_strstrip(lines[i]), ":", 2);
 		bool is_peer = g_str_has_prefix(lines[i], "ring") && parts[1] != NULL &&
 			g_str_has_suffix(g_strstrip(parts[0]), "_addr");
 		Address peer = { 0 };
-		if (!is_peer || !parse_text(g_strstrip(parts[1]), &peer))
-			continue;
-		const Way *way = find_way(ways, &peer);
-		if (way != NULL)
-			add_route(inventory, way, "corosync", parts[1]);
+		if (is_peer && parse_text(g_strstrip(parts[1]), &peer))
+			add_ways(inventory, ways, &peer, "corosync");
 	}
 }
 
@@ -271,14 +325,15 @@ bool usher_scan_routes(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GArray) ways = g_array_new(FALSE, FALSE, sizeof(Way));
 	g_array_set_clear_func(ways, way_clear);
-	bool has_routes = read_ways_v4(tree, ways);
-	read_ways_v6(tree, ways);
+	bool is_known = read_ways_v4(tree, ways);
+	read_ways_v6(tree, ways, &is_known);
 	for (unsigned i = 0; i < ways->len; i++) {
 		const Way *way = &g_array_index(ways, Way, i);
 		if (way->length == (way->is_v6 ? 0 : 96))
 			add_route(inventory, way, NULL, NULL);
 	}
-	read_connections(tree, ways, inventory);
-	read_corosync(tree, ways, inventory);
-	return has_routes;
+	read_connections(tree, ways, inventory, &is_known);
+	read_iscsi(tree, ways, inventory);
+	read_corosync(tree, ways, inventory, &is_known);
+	return is_known;
 }

@@ -194,8 +194,12 @@ static const GuardRow rows[] = {
 		"0000:02:00.0", REFUSED,
 		"0000:02:00.0 carries NFS (10.0.0.5 → eth1 → 0000:02:00.0)" },
 	{ "a-peer-in-a-container",
-		NICS "net docker0 virtual\nroute docker0 use=NFS peer=172.17.0.2\n", "0000:02:00.0",
-		FREE, NOT_NEEDED },
+		NICS "net docker0 virtual inner\nroute docker0 use=NFS peer=172.17.0.2\n",
+		"0000:02:00.0", FREE, NOT_NEEDED },
+	{ "a-peer-beyond-a-tunnel",
+		NICS "net wg0 virtual\nroute eth0\nroute wg0 use=NFS peer=10.9.0.2\n",
+		"0000:02:00.0", UNKNOWN,
+		"0000:02:00.0 may carry NFS: wg0 stands on no known device" },
 	/* display */
 	{ "boot-display", "dev 0000:00:02.0 030000 boot\n", "0000:00:02.0", REFUSED,
 		"0000:00:02.0 is the boot display, and there is no other console (boot_vga → "

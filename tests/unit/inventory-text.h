@@ -9,7 +9,7 @@
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
  *     claim=…, unprobed, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
- *   net bond0 virtual on=eth0 pci=…
+ *   net bond0 virtual on=eth0 pci=… inner
  *   route br0 v6
  *   route eth0 use=NFS peer=10.0.0.5
  *   need 0000:00:1c.0 is the host's TPM
@@ -114,6 +114,7 @@ static void text_net(UsherInventory *inventory, char **words)
 	net->name = g_strdup(words[1]);
 	net->pci = g_strdup(text_option(words, "pci", 0));
 	net->is_virtual = text_flag(words, "virtual");
+	net->is_inner = text_flag(words, "inner");
 	net->lowers = g_ptr_array_new_with_free_func(g_free);
 	text_list(words, "on", net->lowers);
 	g_ptr_array_add(inventory->nets, net);

@@ -14,7 +14,7 @@
  *   block sda 8:0 at=0000:01:00.0 | part sda1 8:1 of=sda | virtual dm-0 254:0 name=vg-root on=sda1
  *     sig=LVM2_member file=/srv/x.img unprobed
  *   subsystem nvme0n1 259:0 on=nvme0:0000:04:00.0 on=nvme1:0000:05:00.0
- *   net eth0 at=0000:01:00.0 mac=02:… assign=0 master=br0 lower=eth1 tap
+ *   net eth0 at=0000:01:00.0 mac=02:… assign=0 master=br0 lower=eth1 tap bridge macvtap veth
  *   mount 254:0 /dev/mapper/vg-root / ext4 | swap /dev/sda2
  *   route eth0 00000000/00000000 | route6 eth0 | tcp LOCAL REMOTE   as /proc/net has them
  *   keyboard input3 at=0000:00:14.0 | console ttyS0
@@ -361,6 +361,13 @@ static void make_net(Machine *machine, char **words)
 	put_options(machine, folder, words, files, G_N_ELEMENTS(files));
 	if (flag(words, "tap"))
 		put(machine, folder, "tun_flags", "0x1002");
+	if (flag(words, "bridge"))
+		put(machine, folder, "bridge/bridge_id", "8000.020000000001");
+	if (flag(words, "macvtap"))
+		put(machine, folder, "macvtap/tap7/dev", "241:1");
+	if (flag(words, "veth"))
+		put(machine, folder, "iflink", "9");
+	put(machine, folder, "ifindex", "8");
 	g_autofree char *link = g_strconcat("sys/class/net/", words[1], NULL);
 	put_link(machine, link, folder);
 	g_autofree char *up = g_build_filename(folder, "master", NULL);
