@@ -59,6 +59,16 @@ void usher_route_free(UsherRoute *route)
 	g_free(route);
 }
 
+void usher_taker_free(UsherTaker *taker)
+{
+	if (taker == NULL)
+		return;
+	g_free(taker->address);
+	g_free(taker->kind);
+	g_free(taker->name);
+	g_free(taker);
+}
+
 static void free_device(void *device)
 {
 	usher_device_drop(device);
@@ -84,6 +94,11 @@ static void free_route(void *route)
 	usher_route_free(route);
 }
 
+static void free_taker(void *taker)
+{
+	usher_taker_free(taker);
+}
+
 static void free_need(void *need)
 {
 	usher_guard_reason_free(need);
@@ -98,6 +113,7 @@ UsherInventory *usher_inventory_new(void)
 	inventory->mounts = g_ptr_array_new_with_free_func(free_mount);
 	inventory->nets = g_ptr_array_new_with_free_func(free_net);
 	inventory->routes = g_ptr_array_new_with_free_func(free_route);
+	inventory->takers = g_ptr_array_new_with_free_func(free_taker);
 	inventory->needs = g_ptr_array_new_with_free_func(free_need);
 	inventory->notes = g_ptr_array_new_with_free_func(g_free);
 	return inventory;
@@ -118,6 +134,7 @@ static void clear_inventory(void *data)
 	g_ptr_array_unref(inventory->mounts);
 	g_ptr_array_unref(inventory->nets);
 	g_ptr_array_unref(inventory->routes);
+	g_ptr_array_unref(inventory->takers);
 	g_ptr_array_unref(inventory->needs);
 	g_ptr_array_unref(inventory->notes);
 }
@@ -429,6 +446,38 @@ static void derive_blocks(const UsherInventory *inventory, GHashTable *only)
 	}
 }
 
+static void add_foreign(UsherDevice *device, const char *kind, const char *name)
+{
+	for (unsigned i = 0; i < device->foreign->len; i++) {
+		const UsherForeign *foreign = device->foreign->pdata[i];
+		if (strcmp(foreign->kind, kind) == 0 && strcmp(foreign->name, name) == 0)
+			return;
+	}
+	UsherForeign *foreign = usher_foreign_new();
+	foreign->kind = g_strdup(kind);
+	foreign->name = g_strdup(name);
+	g_ptr_array_add(device->foreign, foreign);
+}
+
+/* A mediated device that lives was made for somebody. */
+static void derive_foreign(const UsherInventory *inventory, GHashTable *only)
+{
+	for (unsigned i = 0; i < inventory->takers->len; i++) {
+		const UsherTaker *taker = inventory->takers->pdata[i];
+		unsigned place = find_text(inventory, taker->address);
+		UsherDevice *device = place != NOWHERE ? inventory->devices->pdata[place] : NULL;
+		if (device != NULL && is_wanted(device, only))
+			add_foreign(device, taker->kind, taker->name);
+	}
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		UsherDevice *device = inventory->devices->pdata[i];
+		for (unsigned j = 0; j < device->mdevs->len && is_wanted(device, only); j++) {
+			const UsherMdev *mdev = device->mdevs->pdata[j];
+			add_foreign(device, "mdev", mdev->uuid);
+		}
+	}
+}
+
 /* A folder's listing is sorted already, as a rule. */
 static void sort_devices(GPtrArray *devices)
 {
@@ -464,6 +513,7 @@ void usher_inventory_finish(UsherInventory *inventory)
 		derive_rest(inventory, i, indexes);
 	derive_nets(inventory, NULL);
 	derive_blocks(inventory, NULL);
+	derive_foreign(inventory, NULL);
 	derive_verdicts(inventory);
 }
 
@@ -499,6 +549,7 @@ static void share_rest(UsherInventory *inventory, const UsherInventory *last)
 	share_list(&inventory->mounts, last->mounts);
 	share_list(&inventory->nets, last->nets);
 	share_list(&inventory->routes, last->routes);
+	share_list(&inventory->takers, last->takers);
 	share_list(&inventory->needs, last->needs);
 	for (unsigned i = 0; i < last->notes->len; i++) {
 		if (!g_ptr_array_find_with_equal_func(
@@ -680,6 +731,7 @@ void usher_inventory_finish_again(
 	own_touched(&merge);
 	derive_nets(inventory, read);
 	derive_blocks(inventory, read);
+	derive_foreign(inventory, read);
 	inventory->guard = usher_guard_again(last->guard, inventory);
 	g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	for (unsigned i = 0; i < inventory->devices->len; i++) {

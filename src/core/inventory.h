@@ -49,6 +49,12 @@ typedef struct UsherRoute {
 	char *peer; /* of such a use: the other's address */
 } UsherRoute;
 
+/* Somebody else has, or will have, the PCI function: as a file of the host says. */
+typedef struct UsherTaker {
+	char *address;
+	char *kind, *name; /* as UsherForeign has them */
+} UsherTaker;
+
 typedef struct UsherGuard UsherGuard;
 
 typedef struct UsherInventory {
@@ -59,6 +65,7 @@ typedef struct UsherInventory {
 	GPtrArray *mounts;
 	GPtrArray *nets; /* sorted by name */
 	GPtrArray *routes;
+	GPtrArray *takers;
 	GPtrArray *
 		needs; /* of UsherGuardReason: what else the host has of a device, as a TPM; proof leads
 			   * down to it */
@@ -74,6 +81,7 @@ void usher_block_free(UsherBlock *block);
 void usher_mount_free(UsherMount *mount);
 void usher_net_free(UsherNet *net);
 void usher_route_free(UsherRoute *route);
+void usher_taker_free(UsherTaker *taker);
 
 /* Empty arrays, ready to be filled, then treated as const. */
 UsherInventory *usher_inventory_new(void);

@@ -75,6 +75,9 @@ static const char *judge_whole(const UsherInventory *inventory, const UsherDevic
 		because(passthrough, &whole, WHOLE_AFTER_FIX,
 			g_strdup_printf("%" G_GINT64_FORMAT " of its virtual functions are active",
 				device->sriov_active));
+	if (device->mdevs->len > 0)
+		because(passthrough, &whole, WHOLE_AFTER_FIX,
+			g_strdup_printf("it has live mediated devices (%u)", device->mdevs->len));
 	if (is_denied_by_vfio(device))
 		because(passthrough, &whole, WHOLE_AFTER_FIX,
 			g_strdup("vfio-pci refuses it unless loaded with disable_denylist=1"));

@@ -155,6 +155,17 @@ static char *usb_address(const Search *search, const char *target)
 	return NULL;
 }
 
+/* A mediated device has a group of its own. */
+static bool has_mdev_of(const UsherDevice *device, uint32_t group)
+{
+	for (unsigned i = 0; i < device->mdevs->len; i++) {
+		const UsherMdev *mdev = device->mdevs->pdata[i];
+		if (mdev->iommu_group == group)
+			return true;
+	}
+	return false;
+}
+
 static void add_group(Search *search, const char *number, const char *path)
 {
 	uint32_t group;
@@ -162,8 +173,9 @@ static void add_group(Search *search, const char *number, const char *path)
 		return;
 	for (unsigned i = 0; i < search->inventory->devices->len; i++) {
 		const UsherDevice *device = search->inventory->devices->pdata[i];
-		if (device->iommu_group == group && device->driver != NULL &&
-			strstr(device->driver, "vfio") != NULL)
+		bool is_whole = device->iommu_group == group && device->driver != NULL &&
+			strstr(device->driver, "vfio") != NULL;
+		if (is_whole || has_mdev_of(device, group))
 			add_holder(search, device->address, NULL, path);
 	}
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/pci-addr.h"
+
 static UsherBlock *find_block(const UsherInventory *inventory, const char *name)
 {
 	for (unsigned i = 0; i < inventory->blocks->len; i++) {
@@ -94,15 +96,14 @@ static void read_claims(
 	}
 }
 
-/* The device of "<source dev='/dev/sdb' …" and of "<source file=…"; a hypervisor writes it in one form. */
-static void read_domain(const UsherTree *tree, const char *path, UsherInventory *inventory)
+/* The disks of a domain, the device of "<source dev='/dev/sdb' …" and of "<source file=…"; a hypervisor
+ * writes it in one form. */
+static void read_disks(
+	const UsherTree *tree, const char *path, const char *text, UsherInventory *inventory)
 {
-	g_autofree char *text = usher_tree_read_known(tree, path, &inventory->claims_known);
 	g_autoptr(GRegex) source =
 		g_regex_new("<source [^>]*?(?:dev|file)=['\"](/dev/[^'\"]*)", 0, 0, NULL);
 	g_autoptr(GMatchInfo) match = NULL;
-	if (text == NULL || !g_utf8_validate(text, -1, NULL))
-		return;
 	(void) g_regex_match(source, text, 0, &match);
 	for (; g_match_info_matches(match); (void) g_match_info_next(match, NULL)) {
 		g_autofree char *device = g_match_info_fetch(match, 1);
@@ -110,18 +111,73 @@ static void read_domain(const UsherTree *tree, const char *path, UsherInventory 
 	}
 }
 
-/* What domains are defined to have and what they have now: a disk that a guest writes to is not the
- * host's to give, mounted or not. */
-static void read_domains(const UsherTree *tree, UsherInventory *inventory)
+static void add_taker(
+	UsherInventory *inventory, const char *address, const char *kind, const char *name)
 {
-	static const char *const folders[] = { "etc/libvirt/qemu", "run/libvirt/qemu" };
-	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
-		g_autoptr(GPtrArray) names =
-			usher_tree_list_known(tree, folders[i], &inventory->claims_known);
-		for (unsigned j = 0; names != NULL && j < names->len; j++) {
-			g_autofree char *path = g_strconcat(folders[i], "/", names->pdata[j], NULL);
-			if (g_str_has_suffix(path, ".xml"))
-				read_domain(tree, path, inventory);
+	UsherPciAddr addr;
+	char text[USHER_PCI_ADDR_TEXT];
+	if (!usher_pci_addr_parse(address, &addr, NULL))
+		return;
+	UsherTaker *taker = g_new0(UsherTaker, 1);
+	taker->address = g_strdup(usher_pci_addr_print(addr, text));
+	taker->kind = g_strdup(kind);
+	taker->name = g_utf8_make_valid(name, -1);
+	g_ptr_array_add(inventory->takers, taker);
+}
+
+/* The functions that a domain is defined to have: "<source> <address domain='0x0000' bus='0x01'
+ * slot='0x00' function='0x0'/>", of a hostdev and of an NVMe disk; where the guest sees it stands in
+ * an address of its own, outside of the source. */
+static void read_functions(const char *path, const char *text, UsherInventory *inventory)
+{
+	g_autoptr(GRegex) source =
+		g_regex_new("<source[^>]*>\\s*<address domain='0x([0-9a-f]+)' bus='0x([0-9a-f]+)' "
+			    "slot='0x([0-9a-f]+)' function='0x([0-7])'",
+			0, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+	g_autofree char *name = g_path_get_basename(path);
+	*strrchr(name, '.') = '\0';
+	(void) g_regex_match(source, text, 0, &match);
+	for (; g_match_info_matches(match); (void) g_match_info_next(match, NULL)) {
+		g_autofree char *address =
+			g_match_info_expand_references(match, "\\1:\\2:\\3.\\4", NULL);
+		add_taker(inventory, address, "domain", name);
+	}
+}
+
+/* What domains are defined to have and what they have now: a disk that a guest writes to is not the
+ * host's to give, mounted or not. Functions that one has now are usher's as well; processes tell. */
+static void read_domains(
+	const UsherTree *tree, const char *folder, bool are_defined, UsherInventory *inventory)
+{
+	bool *known = &inventory->claims_known;
+	g_autoptr(GPtrArray) names = usher_tree_list_known(tree, folder, known);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		if (!g_str_has_suffix(names->pdata[i], ".xml"))
+			continue;
+		g_autofree char *path = g_strconcat(folder, "/", names->pdata[i], NULL);
+		g_autofree char *text = usher_tree_read_known(tree, path, known);
+		if (text == NULL || !g_utf8_validate(text, -1, NULL))
+			continue;
+		read_disks(tree, path, text, inventory);
+		if (are_defined)
+			read_functions(path, text, inventory);
+	}
+}
+
+/* Mediated devices that are to be made on a function: "etc/mdevctl.d/0000:00:02.0/UUID". */
+static void read_mdevctl(const UsherTree *tree, UsherInventory *inventory)
+{
+	static const char folder[] = "etc/mdevctl.d";
+	g_autoptr(GPtrArray) parents = usher_tree_list(tree, folder);
+	for (unsigned i = 0; parents != NULL && i < parents->len; i++) {
+		g_autofree char *path = g_strconcat(folder, "/", parents->pdata[i], NULL);
+		g_autoptr(GPtrArray) uuids = usher_tree_list(tree, path);
+		for (unsigned j = 0; uuids != NULL && j < uuids->len; j++) {
+			g_autofree char *file = g_strconcat(path, "/", uuids->pdata[j], NULL);
+			g_autofree char *definition = usher_tree_read(tree, file);
+			if (definition != NULL)
+				add_taker(inventory, parents->pdata[i], "mdevctl", uuids->pdata[j]);
 		}
 	}
 }
@@ -131,5 +187,7 @@ void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory)
 	inventory->claims_known = true;
 	read_claims(tree, "etc/fstab", /* is_name_first */ false, inventory);
 	read_claims(tree, "etc/crypttab", /* is_name_first */ true, inventory);
-	read_domains(tree, inventory);
+	read_domains(tree, "etc/libvirt/qemu", /* are_defined */ true, inventory);
+	read_domains(tree, "run/libvirt/qemu", /* are_defined */ false, inventory);
+	read_mdevctl(tree, inventory);
 }

@@ -16,7 +16,7 @@ void usher_scan_nodes(const UsherTree *tree, UsherInventory *inventory);
 void usher_scan_mdevs(const UsherTree *tree, UsherInventory *inventory);
 /* Block devices, and what is mounted from them or swaps on them. */
 void usher_scan_blocks(const UsherTree *tree, UsherInventory *inventory);
-/* What fstab and crypttab say of them; after them. */
+/* What fstab, crypttab and definitions of domains say of them; after them. Who else has functions. */
 void usher_scan_claims(const UsherTree *tree, UsherInventory *inventory);
 /* Network devices and routes. */
 void usher_scan_nets(const UsherTree *tree, UsherInventory *inventory);

@@ -435,9 +435,9 @@ static GString *scrub_table(const char *text, unsigned n_words)
 /* What udev noted of a device is full of names made of its serial number. */
 static GString *scrub_udev(const char *text)
 {
-	static const char *const keys[] = { "E:ID_FS_TYPE=", "E:ID_FS_USAGE=", "E:ID_FS_VERSION=",
-		"E:ID_PART_TABLE_TYPE=", "E:ID_BUS=", "E:ID_TYPE=", "E:ID_INPUT",
-		"E:DM_TYPE=", "E:MD_LEVEL=" };
+	static const char *const keys[] = { "E:ID_FS_TYPE=", "E:ID_FS_AMBIVALENT=",
+		"E:ID_FS_USAGE=", "E:ID_FS_VERSION=", "E:ID_PART_TABLE_TYPE=", "E:ID_BUS=",
+		"E:ID_TYPE=", "E:ID_INPUT", "E:DM_TYPE=", "E:MD_LEVEL=" };
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	GString *kept = g_string_new(NULL);
 	for (unsigned i = 0; lines[i] != NULL; i++) {
@@ -445,6 +445,20 @@ static GString *scrub_udev(const char *text)
 			if (g_str_has_prefix(lines[i], keys[j]))
 				g_string_append_printf(kept, "%s\n", lines[i]);
 		}
+	}
+	return kept;
+}
+
+/* Of what somebody wrote down, the lines that a scan looks for. */
+static GString *scrub_lines(const char *text, const char *pattern)
+{
+	g_autoptr(GRegex) wanted = g_regex_new(pattern, G_REGEX_RAW | G_REGEX_MULTILINE, 0, NULL);
+	g_autoptr(GMatchInfo) match = NULL;
+	GString *kept = g_string_new(NULL);
+	(void) g_regex_match(wanted, text, 0, &match);
+	for (; g_match_info_matches(match); (void) g_match_info_next(match, NULL)) {
+		g_autofree char *piece = g_match_info_fetch(match, 0);
+		g_string_append_printf(kept, "%s\n", piece);
 	}
 	return kept;
 }
@@ -521,6 +535,17 @@ static GString *scrub_text(const char *path, const char *text)
 		return scrub_table(text, 3);
 	if (strcmp(path, "etc/crypttab") == 0)
 		return scrub_table(text, 2);
+	if (g_str_has_prefix(path, "etc/libvirt/qemu/") ||
+		g_str_has_prefix(path, "run/libvirt/qemu/"))
+		return scrub_lines(text,
+			"<source [^>]*?(?:dev|file)=['\"]/dev/[^>]*>|"
+			"<source[^>]*>\\s*<address domain=[^>]*>");
+	if (g_str_has_prefix(path, "etc/mdevctl.d/"))
+		return scrub_lines(text, "\"mdev_type\"\\s*:\\s*\"[^\"]*\"");
+	if (strcmp(path, "etc/corosync/corosync.conf") == 0)
+		return scrub_lines(text, "^\\s*ring[0-9]+_addr\\s*:.*$");
+	if (g_str_has_prefix(path, "etc/ssh/sshd_config"))
+		return scrub_lines(text, "^\\s*[Pp][Oo][Rr][Tt][ \\t=]+[0-9]+\\s*$");
 	if (g_str_has_prefix(path, "run/udev/data/"))
 		return scrub_udev(text);
 	if (g_str_has_prefix(path, "proc/net/tcp"))

@@ -85,8 +85,14 @@ static UsherDeviceState state_of(UsherNode *node, const UsherDevice *device)
 	g_assert_not_reached();
 }
 
-static void add_foreign(UsherNode *node, UsherDevice *device)
+/* Which domains have it, the hypervisor knows better than the files that a scan sees. */
+static void tell_domains(UsherNode *node, UsherDevice *device)
 {
+	for (unsigned i = device->foreign->len; i > 0; i--) {
+		const UsherForeign *foreign = device->foreign->pdata[i - 1];
+		if (strcmp(foreign->kind, "domain") == 0)
+			g_ptr_array_remove_index(device->foreign, i - 1);
+	}
 	for (unsigned i = 0; node->guests != NULL && i < node->guests->len; i++) {
 		const UsherGuestInfo *guest = node->guests->pdata[i];
 		bool has_it = g_ptr_array_find_with_equal_func(
@@ -208,7 +214,7 @@ static void track(UsherNode *node, const UsherDevice *named)
 {
 	g_autoptr(UsherDevice) device = usher_device_dup(named);
 	device->state = state_of(node, device);
-	add_foreign(node, device);
+	tell_domains(node, device);
 	const UsherWas *was = g_hash_table_lookup(node->held, device->address);
 	if (was != NULL && device->state == USHER_DEVICE_HELD) {
 		usher_was_free(device->was);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole machines. Composed ones, tests/data/composed/NAME.txt: a description of a line a thing, and
- * what must be found of it, written by hand. Recorded ones, where there are any beside the sources:
+ * what must be found of it, written by hand; recorded and read again they are the same. Recorded ones, where there are any beside the sources:
  * each against tests/data/machines/NAME.json, which USHER_REGENERATE=1 writes anew. Names of the
  * hardware database, which differ from one machine to the next, and what is null, false or empty
  * are left out of those, and so is the number of virtual functions where there are none.
@@ -9,6 +9,7 @@
  *   pci 0000:00:1c.0/0000:01:00.0 8086:1533:020000 driver=igb group=14 numa=-1 serial=0011223344556677
  *     sub=8086:0001 override=(null) reset=flr config=64 total=7 pf=0000:05:00.0 boot_vga=1 label=…
  *   attr 0000:01:00.0 NAME TEXT            a file in a function's folder
+ *   mdev UUID at=0000:00:02.0 type=… group=17
  *   usb 1-4 at=0000:00:14.0 id=0781:5567 class=080650 serial=… speed=480 iface=usb-storage; usb1: a root hub
  *   hid 0003:051D:0002.0001 at=usb:1-4 ups
  *   block sda 8:0 at=0000:01:00.0 | part sda1 8:1 of=sda | virtual dm-0 254:0 name=vg-root on=sda1
@@ -36,6 +37,7 @@
 #include "core/guard.h"
 #include "core/unit.h"
 #include "host/child.h"
+#include "host/record.h"
 #include "host/scan.h"
 
 typedef struct Machine {
@@ -380,6 +382,23 @@ static void make_net(Machine *machine, char **words)
 	}
 }
 
+/* A mediated device that lives: at=PARENT type=… group=17 */
+static void make_mdev(Machine *machine, char **words)
+{
+	const char *parent = folder_of(machine, option(words, "at", 0));
+	g_autofree char *folder = g_build_filename(parent, words[1], NULL);
+	g_autofree char *link = g_strconcat("sys/bus/mdev/devices/", words[1], NULL);
+	g_autofree char *group = g_build_filename(folder, "iommu_group", NULL);
+	g_autofree char *number =
+		g_strconcat("sys/kernel/iommu_groups/", option(words, "group", 0), NULL);
+	g_autofree char *type = g_build_filename(folder, "mdev_type", NULL);
+	g_autofree char *offer =
+		g_build_filename(parent, "mdev_supported_types", option(words, "type", 0), NULL);
+	put_link(machine, link, folder);
+	put_link(machine, group, number);
+	put_link(machine, type, offer);
+}
+
 /* ---- /proc ---- */
 
 static void make_mount(Machine *machine, char **words)
@@ -450,6 +469,7 @@ static const struct {
 	{ "virtual", make_virtual },
 	{ "subsystem", make_subsystem },
 	{ "net", make_net },
+	{ "mdev", make_mdev },
 	{ "mount", make_mount },
 	{ "swap", make_swap },
 	{ "route", make_route },
@@ -524,7 +544,10 @@ static char *print_value(const UsherJson *value)
 		return g_strdup(usher_json_bool(value) ? "true" : "false");
 	if (usher_json_type(value) == USHER_JSON_INT)
 		return g_strdup_printf("%" G_GINT64_FORMAT, usher_json_int(value));
-	return g_strdup(usher_json_get_string(value, "uuid"));
+	const char *uuid = usher_json_get_string(value, "uuid");
+	return uuid != NULL ? g_strdup(uuid)
+			    : g_strdup_printf("%s/%s", usher_json_get_string(value, "kind"),
+				      usher_json_get_string(value, "name"));
 }
 
 /* "facts.serial", "usb.port", "virtual_functions" */
@@ -600,21 +623,86 @@ static void assert_is_found(const UsherInventory *inventory, const char *line)
 		g_test_fail();
 }
 
-static void test_composed(const void *data)
+static void compose(Machine *machine, const char *description)
 {
 	g_autofree char *text = NULL;
-	g_assert_true(g_file_get_contents(data, &text, NULL, NULL));
+	g_assert_true(g_file_get_contents(description, &text, NULL, NULL));
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	g_autoptr(Machine) machine = machine_new();
 	for (unsigned i = 0; lines[i] != NULL; i++)
 		make_thing(machine, lines[i]);
 	finish(machine);
+}
+
+static UsherInventory *scan(const Machine *machine)
+{
 	g_autoptr(GError) error = NULL;
-	g_autoptr(UsherInventory) inventory = usher_scan(machine->root, NULL, &error);
+	UsherInventory *inventory = usher_scan(machine->root, NULL, &error);
 	g_assert_no_error(error);
+	return inventory;
+}
+
+static void unpack(const char *archive, const char *root, const char *option)
+{
+	g_auto(UsherChild) child = USHER_CHILD_INIT;
+	const char *args[] = { "-xf", archive, "-C", root, option, NULL };
+	g_assert_true(usher_child_start(&child, "/bin/tar", args, NULL));
+	g_assert_cmpint(usher_child_await(&child, 60 * G_USEC_PER_SEC), ==, USHER_CHILD_ENDED);
+	g_assert_cmpint(child.status.si_status, ==, 0);
+}
+
+static void test_composed(const void *data)
+{
+	g_autoptr(Machine) machine = machine_new();
+	compose(machine, data);
+	g_autoptr(UsherInventory) inventory = scan(machine);
 	g_assert_cmpuint(machine->wanted->len, >, 0);
 	for (unsigned i = 0; i < machine->wanted->len; i++)
 		assert_is_found(inventory, machine->wanted->pdata[i]);
+}
+
+/* Recorded and read again. */
+static UsherInventory *record_and_scan(const Machine *machine, UsherScrub *scrub)
+{
+	g_autoptr(Machine) copy = machine_new();
+	g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(UsherRecording) recording =
+		usher_recording_make(machine->root, NULL, scrub, notes, &error);
+	g_assert_no_error(error);
+	g_autofree char *archive = g_build_filename(copy->root, "recording.tar", NULL);
+	g_assert_true(usher_recording_write(recording, archive, &error));
+	unpack(archive, copy->root, NULL);
+	return scan(copy);
+}
+
+/* As it is, a recording is the machine; with pseudonyms the answers are the same. */
+static void test_again(const void *data)
+{
+	static const uint8_t key[USHER_SCRUB_KEY_SIZE] = { 7 };
+	g_autoptr(Machine) machine = machine_new();
+	compose(machine, data);
+	g_autoptr(UsherInventory) before = scan(machine);
+	g_autoptr(UsherScrub) scrub = usher_scrub_new(key);
+	g_autoptr(UsherInventory) raw = record_and_scan(machine, NULL);
+	g_autoptr(UsherInventory) scrubbed = record_and_scan(machine, scrub);
+	g_assert_cmpuint(before->devices->len, ==, raw->devices->len);
+	g_assert_cmpuint(before->devices->len, ==, scrubbed->devices->len);
+	for (unsigned i = 0; i < before->devices->len; i++) {
+		const UsherDevice *device = before->devices->pdata[i];
+		const UsherDevice *shown = scrubbed->devices->pdata[i];
+		g_autofree char *text = usher_record_print(&usher_device_type, device);
+		g_autofree char *again =
+			usher_record_print(&usher_device_type, raw->devices->pdata[i]);
+		g_assert_cmpstr(text, ==, again);
+		g_assert_cmpstr(device->address, ==, shown->address);
+		g_assert_cmpuint(device->guard->verdict, ==, shown->guard->verdict);
+		g_assert_cmpuint(device->guard->reasons->len, ==, shown->guard->reasons->len);
+		g_assert_cmpuint(device->foreign->len, ==, shown->foreign->len);
+		g_assert_cmpstr(device->passthrough->whole, ==, shown->passthrough->whole);
+		g_assert_cmpint(
+			(device->facts->serial != NULL), ==, (shown->facts->serial != NULL));
+		g_assert_cmpint((device->facts->mac != NULL), ==, (shown->facts->mac != NULL));
+	}
 }
 
 /* ---- recordings ---- */
@@ -650,13 +738,8 @@ static char *print_golden(const UsherInventory *inventory)
 static void test_recorded(const void *data)
 {
 	g_autoptr(Machine) machine = machine_new();
-	g_auto(UsherChild) child = USHER_CHILD_INIT;
-	const char *args[] = { "-xJf", data, "-C", machine->root, "--strip-components=1", NULL };
-	g_assert_true(usher_child_start(&child, "/bin/tar", args, NULL));
-	g_assert_cmpint(usher_child_await(&child, 60 * G_USEC_PER_SEC), ==, USHER_CHILD_ENDED);
-	g_autoptr(GError) error = NULL;
-	g_autoptr(UsherInventory) inventory = usher_scan(machine->root, NULL, &error);
-	g_assert_no_error(error);
+	unpack(data, machine->root, "--strip-components=1");
+	g_autoptr(UsherInventory) inventory = scan(machine);
 	g_autofree char *found = print_golden(inventory);
 	g_autofree char *file = g_path_get_basename(data);
 	*strchr(file, '.') = '\0';
@@ -704,6 +787,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	add_folder("/composed/", g_build_filename(USHER_SOURCE, "tests", "data", "composed", NULL),
 		".txt", test_composed);
+	add_folder("/again/", g_build_filename(USHER_SOURCE, "tests", "data", "composed", NULL),
+		".txt", test_again);
 	add_folder("/recorded/", g_build_filename(USHER_SOURCE, "..", "shared", "machines", NULL),
 		".tar.xz", test_recorded);
 	return g_test_run();
