@@ -197,6 +197,7 @@ bool usher_cmd_device_explain(UsherCli *cli, GError **error);
 bool usher_cmd_device_users(UsherCli *cli, GError **error);
 bool usher_cmd_device_watch(UsherCli *cli, GError **error);
 bool usher_cmd_device_make_resource(UsherCli *cli, GError **error);
+bool usher_cmd_doctor(UsherCli *cli, GError **error);
 bool usher_cmd_device_return(UsherCli *cli, GError **error);
 bool usher_cmd_group_list(UsherCli *cli, GError **error);
 bool usher_cmd_group_show(UsherCli *cli, GError **error);

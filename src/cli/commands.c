@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands and flags. Verbs of a noun stand together. */
 #include "cli/device-columns.h"
+#include "core/doctor/finding.h"
 #include "core/device.h"
 #include "core/vm.h"
 
@@ -113,6 +114,13 @@ static const UsherFlag all_flags[] = {
 	{ "all", 0, USHER_FLAG_SWITCH, NULL, "those that have ended, too" },
 	{ NULL },
 };
+static const UsherFlag doctor_flags[] = {
+	{ "for", 0, USHER_FLAG_TEXT, "GOAL", "what the host is to be ready for (pci)",
+		usher_goal_names },
+	{ "all", 0, USHER_FLAG_SWITCH, NULL, "with what is fine, and what could not be told" },
+	VERBOSE_FLAG,
+	{ NULL },
+};
 static const UsherFlag record_flags[] = {
 	{ "raw", 0, USHER_FLAG_SWITCH, NULL, "with serial numbers, addresses and all as they are" },
 	VERBOSE_FLAG,
@@ -134,6 +142,12 @@ const UsherCommand usher_commands[] = {
 	{ "status", NULL, "", 0, 0, 0, "What usher has, in a few lines", NULL, NULL, NULL,
 		usher_cmd_status },
 
+	{ "doctor", NULL, "[ADDRESS]", 0, 1, 0,
+		"What stands in the way of a goal, who can fix it, and how", doctor_flags,
+		"  usher doctor\n"
+		"  usher doctor --for gvt-g\n"
+		"  usher doctor --for pci 0000:01:00.0 --json",
+		"devices", usher_cmd_doctor },
 	{ "device", "list", "", 0, 0, 0, "Devices of this host, or of nodes", device_list_flags,
 		"  usher device list --type display,network\n"
 		"  usher device list --free --group-by iommu\n"

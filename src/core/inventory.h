@@ -55,6 +55,9 @@ typedef struct UsherTaker {
 	char *kind, *name; /* as UsherForeign has them */
 } UsherTaker;
 
+/* Why the host needs a device whose IOMMU group has a `direct` reserved region. */
+#define USHER_NEED_FIRMWARE_MEMORY "has memory that firmware goes on using"
+
 typedef struct UsherGuard UsherGuard;
 
 typedef struct UsherInventory {

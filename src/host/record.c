@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host/health.h"
 #include "host/scan.h"
 #include "host/tree.h"
 
@@ -70,7 +71,8 @@ static const char *below(const UsherRecording *recording, const char *path)
 /* Only places that describe a host: the scan reads programs and libraries, too. */
 static bool is_of_host(const char *path)
 {
-	static const char *const places[] = { "sys/", "proc/", "etc/", "run/", "dev/" };
+	static const char *const places[] = { "sys/", "proc/", "etc/", "run/", "dev/",
+		"lib/modules/", "usr/lib/modules/" };
 	for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
 		if (g_str_has_prefix(path, places[i]))
 			return true;
@@ -264,7 +266,7 @@ static void read_address(const UsherTree *tree, const char *name)
 }
 
 /* Of use to who reads a recording, and to what else than a scan reads hosts. */
-static void read_more(const char *root)
+static void read_more(const char *root, const UsherInventory *inventory)
 {
 	static const char *const paths[] = { "proc/cmdline", "proc/cpuinfo", "proc/consoles",
 		"sys/class/dmi/id/sys_vendor", "sys/class/dmi/id/product_name",
@@ -276,15 +278,11 @@ static void read_more(const char *root)
 		return;
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
 		g_free(usher_tree_read(tree, paths[i]));
-	g_autoptr(GPtrArray) functions = usher_tree_list(tree, "sys/bus/pci/devices");
-	for (unsigned i = 0; functions != NULL && i < functions->len; i++) {
-		g_autofree char *path =
-			g_strconcat("sys/bus/pci/devices/", functions->pdata[i], "/resource", NULL);
-		g_free(usher_tree_read(tree, path));
-	}
 	g_autoptr(GPtrArray) nets = usher_tree_list(tree, "sys/class/net");
 	for (unsigned i = 0; nets != NULL && i < nets->len; i++)
 		read_address(tree, nets->pdata[i]);
+	if (inventory != NULL)
+		usher_host_facts_free(usher_health_read(tree, inventory));
 }
 
 static void learn(UsherRecording *recording, UsherScrub *scrub)
@@ -366,7 +364,7 @@ UsherRecording *usher_recording_make(
 	recording->entries = new_entries();
 	(void) usher_fd_set_witness((UsherFdWitness){ witness, recording });
 	g_autoptr(UsherInventory) inventory = usher_scan(root, helper, error);
-	read_more(root);
+	read_more(root, inventory);
 	(void) usher_fd_set_witness((UsherFdWitness){ NULL, NULL });
 	if (inventory == NULL)
 		return NULL;

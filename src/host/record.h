@@ -10,9 +10,6 @@
 #include "host/helper.h"
 #include "host/scrub.h"
 
-/* In the root of a recording; a tree that has it is never written to. */
-#define USHER_RECORDING_MARK ".usher-recording"
-
 typedef struct UsherRecording UsherRecording;
 
 /* Scans root (as usher_scan) and keeps what was read. scrub: NULL keeps it as it is; what nobody can

@@ -5,7 +5,6 @@
 
 #include "core/identity.h"
 #include "core/pci-addr.h"
-#include "host/smbios.h"
 
 #define SHORTEST     6 /* a text that is replaced wherever it stands; shorter ones only alone */
 #define MAC_TEXT     17
@@ -551,16 +550,18 @@ static GString *scrub_text(const char *path, const char *text)
 		return scrub_udev(text);
 	if (g_str_has_prefix(path, "proc/net/tcp"))
 		return scrub_connections(text);
-	if (g_str_has_prefix(path, "proc/"))
-		return g_string_new(text);
+	static const char *const plain[] = { "proc/", "etc/modules", "etc/modprobe.d/",
+		"lib/modules/", "usr/lib/modules/" };
+	for (size_t i = 0; i < G_N_ELEMENTS(plain); i++) {
+		if (g_str_has_prefix(path, plain[i]))
+			return g_string_new(text);
+	}
 	return NULL;
 }
 
 GString *usher_scrub_content(
 	UsherScrub *scrub, const char *path, const char *content, size_t length)
 {
-	if (strcmp(path, "sys/firmware/dmi/tables/DMI") == 0)
-		return usher_smbios_slots_only((const uint8_t *) content, length);
 	if (is_config(path) || is_vpd(path))
 		return scrub_binary(scrub, path, content, length);
 	if (g_str_has_prefix(path, "sys/") || is_secret_file(path))

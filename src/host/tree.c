@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -41,6 +42,12 @@ void usher_tree_free(UsherTree *tree)
 bool usher_tree_is_live(const UsherTree *tree)
 {
 	return tree->fd == AT_FDCWD;
+}
+
+bool usher_tree_is_whole(const UsherTree *tree)
+{
+	return usher_tree_is_live(tree) ||
+		faccessat(tree->fd, USHER_RECORDING_MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int try_in_tree(const UsherTree *tree, const char *path, int flags, GError **error)
@@ -112,7 +119,7 @@ GPtrArray *usher_attr_list(int folder, const char *path)
 	return list_folder(usher_fd_open(folder, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL));
 }
 
-static GString *read_all(int fd)
+static char *read_text(int fd)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_autofree char *buffer = g_malloc(ATTR_MAX);
@@ -123,17 +130,9 @@ static GString *read_all(int fd)
 			return NULL;
 		g_string_append_len(text, buffer, (gssize) length);
 	} while (length == ATTR_MAX);
-	return g_steal_pointer(&text);
-}
-
-static char *read_text(int fd)
-{
-	GString *text = read_all(fd);
-	if (text == NULL)
-		return NULL;
 	if (text->len > 0 && text->str[text->len - 1] == '\n')
 		g_string_truncate(text, text->len - 1);
-	return g_string_free(text, FALSE);
+	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 /* NONBLOCK: somebody may have put a FIFO into a recording. */
@@ -149,13 +148,6 @@ char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known
 	char *text = fd >= 0 ? read_text(fd) : NULL;
 	*known = *known && (fd < 0 || text != NULL);
 	return text;
-}
-
-GBytes *usher_tree_read_bytes(const UsherTree *tree, const char *path)
-{
-	g_auto(UsherFd) fd = open_in_tree(tree, path, O_RDONLY | O_NONBLOCK);
-	GString *bytes = fd >= 0 ? read_all(fd) : NULL;
-	return bytes != NULL ? g_string_free_to_bytes(bytes) : NULL;
 }
 
 char *usher_tree_link(const UsherTree *tree, const char *path)

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A file by which a recording is known. */
+#define USHER_RECORDING_MARK ".usher-recording"
+
 typedef struct UsherTree UsherTree;
 /* "", "/" and NULL: this machine. */
 UsherTree *usher_tree_open(const char *root, GError **error);
@@ -15,6 +18,10 @@ void usher_tree_free(UsherTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherTree, usher_tree_free)
 /* What is read is happening now and here. */
 bool usher_tree_is_live(const UsherTree *tree);
+
+/* All that usher reads of a host is there: this machine, or a recording of usher's own. What is not in
+ * it was not on that host; of other folders nobody knows. */
+bool usher_tree_is_whole(const UsherTree *tree);
 
 /* Paths begin without a slash: "sys/bus/pci/devices". −1 without an error when it is not there. To
  * open what is in it, not to list it. */
@@ -27,8 +34,6 @@ char *usher_tree_read(const UsherTree *tree, const char *path);
  * there and can't be read. */
 char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known);
 GPtrArray *usher_tree_list_known(const UsherTree *tree, const char *path, bool *known);
-/* The same, as it is. */
-GBytes *usher_tree_read_bytes(const UsherTree *tree, const char *path);
 /* The target of a link. */
 char *usher_tree_link(const UsherTree *tree, const char *path);
 

@@ -135,7 +135,8 @@ class Machine:
         if options.disk:
             arguments += [
                 "-drive", f"if=none,id=disk,format=raw,{medium(options.disk)}",
-                "-device", "virtio-blk-pci,drive=disk,serial=LABDISK,bus=pcie.0,addr=0x19"]
+                "-device", "virtio-blk-pci,drive=disk,serial=LABDISK,bus=pcie.0,addr=0x19"
+                + (",logical_block_size=4096,physical_block_size=4096" if is_socket(options.disk) else "")]
         arguments += shlex.split(options.qemu_args)
         with open(self.errors, "wb") as errors:
             self.process = start_qemu(kit, arguments, stdout=errors, stderr=errors,
@@ -189,9 +190,13 @@ def escape(path):
     return str(path).replace(",", ",,")
 
 
+def is_socket(path):
+    return pathlib.Path(path).is_socket()
+
+
 def medium(path):
-    """A file, or what an NBD server has at that socket."""
-    if pathlib.Path(path).is_socket():
+    """A file, or what an NBD server has at that socket, in sectors of 4096 bytes."""
+    if is_socket(path):
         return f"file.driver=nbd,file.server.type=unix,file.server.path={escape(path)}"
     return f"file={escape(path)}"
 

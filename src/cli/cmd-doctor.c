@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* usher doctor: what stands in the way, who can clear it away, and what is true then. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/devices.h"
+#include "core/doctor/finding.h"
+#include "host/health.h"
+
+/* Groups of the page, by who must act. */
+static const char *const headings[USHER_N_WHO] = {
+	[USHER_WHO_USHER] = "usher can fix",
+	[USHER_WHO_OS] = "you can fix, in this system",
+	[USHER_WHO_FIRMWARE] = "only you can fix, in the firmware",
+	[USHER_WHO_VENDOR] = "needs another driver or version",
+	[USHER_WHO_NOBODY] = "nobody can fix",
+};
+
+static bool is_to_act(const UsherFinding *finding)
+{
+	return finding->status == USHER_FINDING_WARN || finding->status == USHER_FINDING_FAIL;
+}
+
+static void print_finding(const UsherFinding *finding)
+{
+	static const char marks[] = { [USHER_FINDING_OK] = '+',
+		[USHER_FINDING_WARN] = '!',
+		[USHER_FINDING_FAIL] = 'x',
+		[USHER_FINDING_UNKNOWN] = '?' };
+	printf("    %c %-20s %s\n", marks[finding->status], finding->id, finding->seen);
+	if (finding->means != NULL)
+		printf("        %s\n", finding->means);
+	for (unsigned i = 0; i < finding->fix->len; i++)
+		printf("        %s%s\n", i == 0 ? "fix: " : "     ",
+			(const char *) finding->fix->pdata[i]);
+	if (finding->after_reboot != NULL)
+		printf("        after the reboot: %s\n", finding->after_reboot);
+}
+
+static unsigned count(const GPtrArray *findings, UsherFindingStatus status)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < findings->len; i++)
+		n += ((const UsherFinding *) findings->pdata[i])->status == (unsigned) status;
+	return n;
+}
+
+static void print_status(
+	const GPtrArray *findings, UsherFindingStatus status, const char *heading, bool is_whole)
+{
+	unsigned n = count(findings, status);
+	if (n == 0)
+		return;
+	printf("  %s: %u%s\n", heading, n, is_whole ? "" : " (--all shows them)");
+	for (unsigned i = 0; is_whole && i < findings->len; i++) {
+		const UsherFinding *finding = findings->pdata[i];
+		if (finding->status == (unsigned) status)
+			print_finding(finding);
+	}
+}
+
+static bool is_reboot_due(const GPtrArray *findings)
+{
+	for (unsigned i = 0; i < findings->len; i++) {
+		const UsherFinding *finding = findings->pdata[i];
+		if (finding->status == USHER_FINDING_FAIL && finding->after_reboot != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void print_page(
+	const UsherCli *cli, const GPtrArray *findings, UsherGoal goal, const char *verdict)
+{
+	bool is_fixable = strcmp(verdict, "fixable") == 0;
+	bool is_ready = strcmp(verdict, "ready") == 0;
+	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
+	printf("host %s, for %s: %s%s\n", host, usher_goal_names[goal], verdict,
+		is_fixable && is_reboot_due(findings) ? ", then one reboot"
+			: is_ready && count(findings, USHER_FINDING_UNKNOWN) > 0
+			? ", as far as it can be told"
+			: "");
+	for (unsigned who = 0; who < USHER_N_WHO; who++) {
+		bool has_heading = false;
+		for (unsigned i = 0; i < findings->len; i++) {
+			const UsherFinding *finding = findings->pdata[i];
+			if (finding->who != who || !is_to_act(finding))
+				continue;
+			if (!has_heading)
+				printf("  %s\n", headings[who]);
+			has_heading = true;
+			print_finding(finding);
+		}
+	}
+	bool is_whole = usher_cli_has(cli, "all");
+	print_status(findings, USHER_FINDING_UNKNOWN, "not known", is_whole);
+	print_status(findings, USHER_FINDING_OK, "fine", is_whole);
+}
+
+static void print_json(const GPtrArray *findings, const char *verdict)
+{
+	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ true);
+	usher_json_begin_object(writer);
+	usher_json_put_string(writer, "verdict", verdict);
+	usher_json_key(writer, "findings");
+	usher_json_begin_array(writer);
+	for (unsigned i = 0; i < findings->len; i++)
+		usher_record_write(&usher_finding_type, findings->pdata[i], writer);
+	usher_json_end_array(writer);
+	usher_json_end_object(writer);
+	g_autofree char *text = usher_json_writer_finish(writer);
+	printf("%s\n", text);
+}
+
+static UsherGoal goal_of(const UsherCli *cli)
+{
+	const char *name = usher_cli_text(cli, "for");
+	for (unsigned i = 0; name != NULL && i < USHER_N_GOALS; i++) {
+		if (strcmp(usher_goal_names[i], name) == 0)
+			return (UsherGoal) i;
+	}
+	return USHER_GOAL_PCI;
+}
+
+/* NULL: of the host as a whole. */
+static bool find_subject(
+	UsherCli *cli, const UsherInventory *inventory, const char **out_address, GError **error)
+{
+	*out_address = NULL;
+	if (cli->args->len == 0)
+		return true;
+	const UsherDevice *device = usher_cli_find_here(inventory, usher_cli_arg(cli, 0), error);
+	if (device != NULL)
+		*out_address = device->address;
+	return device != NULL;
+}
+
+/* The answer is in the exit status, too: 0 when nothing fails. */
+bool usher_cmd_doctor(UsherCli *cli, GError **error)
+{
+	g_autoptr(UsherInventory) inventory = usher_cli_scan(cli, error);
+	g_autoptr(UsherTree) tree = inventory != NULL ? usher_tree_open(cli->root, error) : NULL;
+	const char *address;
+	if (tree == NULL || !find_subject(cli, inventory, &address, error))
+		return false;
+	g_autoptr(UsherHostFacts) facts = usher_health_read(tree, inventory);
+	UsherGoal goal = goal_of(cli);
+	g_autoptr(GPtrArray) findings = usher_doctor_examine(facts, inventory, goal, address);
+	const char *verdict = usher_doctor_verdict(findings);
+	if (cli->format == USHER_FORMAT_JSON)
+		print_json(findings, verdict);
+	else
+		print_page(cli, findings, goal, verdict);
+	cli->is_answered = true;
+	unsigned n_failed = count(findings, USHER_FINDING_FAIL);
+	if (n_failed == 0)
+		return true;
+	usher_error_set(error, USHER_ERROR_CONFLICT, "%u finding%s in the way of %s", n_failed,
+		n_failed == 1 ? " is" : "s are", usher_goal_names[goal]);
+	return false;
+}
