@@ -82,6 +82,7 @@ UsherHttpResponse *usher_route_group_delete(const UsherCall *call, GError **erro
 UsherHttpResponse *usher_route_rule_put(const UsherCall *call, GError **error);
 UsherHttpResponse *usher_route_rule_delete(const UsherCall *call, GError **error);
 UsherHttpResponse *usher_route_vm_adopt(const UsherCall *call, GError **error);
+UsherHttpResponse *usher_route_vm_examine(const UsherCall *call, GError **error);
 UsherHttpResponse *usher_route_vm_forget(const UsherCall *call, GError **error);
 UsherHttpResponse *usher_route_vm_attach(const UsherCall *call, GError **error);
 UsherHttpResponse *usher_route_vm_detach(const UsherCall *call, GError **error);

@@ -18,6 +18,16 @@ static const UsherField adopt_fields[] = {
 };
 static const UsherRecordType adopt_type = { "vm to adopt", sizeof(AdoptBody), adopt_fields, NULL };
 
+typedef struct ExamineBody {
+	char *node;
+} ExamineBody;
+static const UsherField examine_fields[] = {
+	{ "node", USHER_FIELD_STRING, offsetof(ExamineBody, node) },
+	{ NULL },
+};
+static const UsherRecordType examine_type = { "question", sizeof(ExamineBody), examine_fields,
+	NULL };
+
 typedef struct AttachBody {
 	char *group;
 	int64_t count;
@@ -98,6 +108,18 @@ UsherHttpResponse *usher_route_vm_adopt(const UsherCall *call, GError **error)
 		return NULL;
 	UsherOperation *operation = adopt(call, body, error);
 	usher_record_free(&adopt_type, body);
+	return reply(call, operation, error);
+}
+
+/* Of any domain, adopted or not. */
+UsherHttpResponse *usher_route_vm_examine(const UsherCall *call, GError **error)
+{
+	ExamineBody *body = usher_call_record(call, &examine_type, error);
+	if (body == NULL)
+		return NULL;
+	UsherOperation *operation = usher_cluster_guest_examine(
+		call->cluster, &call->ask, call->names[0], body->node, error);
+	usher_record_free(&examine_type, body);
 	return reply(call, operation, error);
 }
 

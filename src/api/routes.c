@@ -33,6 +33,7 @@ const UsherRoute usher_routes[] = {
 	LIST("vms", USHER_OBJECT_VM),
 	SHOW("vms", USHER_OBJECT_VM),
 	ROW("POST", "/v1/vms/{name}/adopt", usher_route_vm_adopt, USHER_OBJECT_VM, WRITE),
+	ROW("POST", "/v1/vms/{name}/examine", usher_route_vm_examine, USHER_OBJECT_VM, WRITE),
 	ROW("POST", "/v1/vms/{name}/forget", usher_route_vm_forget, USHER_OBJECT_VM, WRITE),
 	ROW("POST", "/v1/vms/{name}/attach", usher_route_vm_attach, USHER_OBJECT_VM, WRITE),
 	ROW("POST", "/v1/vms/{name}/detach", usher_route_vm_detach, USHER_OBJECT_VM, WRITE),

@@ -70,13 +70,13 @@ static bool is_reboot_due(const GPtrArray *findings)
 	return false;
 }
 
+/* of: "host n3, for pci". */
 static void print_page(
-	const UsherCli *cli, const GPtrArray *findings, UsherGoal goal, const char *verdict)
+	const UsherCli *cli, const GPtrArray *findings, const char *of, const char *verdict)
 {
 	bool is_fixable = strcmp(verdict, "fixable") == 0;
 	bool is_ready = strcmp(verdict, "ready") == 0;
-	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
-	printf("host %s, for %s: %s%s\n", host, usher_goal_names[goal], verdict,
+	printf("%s: %s%s\n", of, verdict,
 		is_fixable && is_reboot_due(findings) ? ", then one reboot"
 			: is_ready && count(findings, USHER_FINDING_UNKNOWN) > 0
 			? ", as far as it can be told"
@@ -96,21 +96,6 @@ static void print_page(
 	bool is_whole = usher_cli_has(cli, "all");
 	print_status(findings, USHER_FINDING_UNKNOWN, "not known", is_whole);
 	print_status(findings, USHER_FINDING_OK, "fine", is_whole);
-}
-
-static void print_json(const GPtrArray *findings, const char *verdict)
-{
-	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ true);
-	usher_json_begin_object(writer);
-	usher_json_put_string(writer, "verdict", verdict);
-	usher_json_key(writer, "findings");
-	usher_json_begin_array(writer);
-	for (unsigned i = 0; i < findings->len; i++)
-		usher_record_write(&usher_finding_type, findings->pdata[i], writer);
-	usher_json_end_array(writer);
-	usher_json_end_object(writer);
-	g_autofree char *text = usher_json_writer_finish(writer);
-	printf("%s\n", text);
 }
 
 static UsherGoal goal_of(const UsherCli *cli)
@@ -136,9 +121,64 @@ static bool find_subject(
 	return device != NULL;
 }
 
-/* The answer is in the exit status, too: 0 when nothing fails. */
+/* The answer is in the exit status, too: 0 when nothing fails. way: of what they are in the way. */
+static bool answer(
+	UsherCli *cli, const GPtrArray *findings, const char *of, const char *way, GError **error)
+{
+	const char *verdict = usher_doctor_verdict(findings);
+	g_autofree char *json = usher_doctor_print(findings, /* pretty */ true);
+	if (cli->format == USHER_FORMAT_JSON)
+		printf("%s\n", json);
+	else
+		print_page(cli, findings, of, verdict);
+	cli->is_answered = true;
+	unsigned n_failed = count(findings, USHER_FINDING_FAIL);
+	if (n_failed == 0)
+		return true;
+	usher_error_set(error, USHER_ERROR_CONFLICT, "%u finding%s in the way of %s", n_failed,
+		n_failed == 1 ? " is" : "s are", way);
+	return false;
+}
+
+/* ---- a guest ---- */
+
+static GPtrArray *read_findings(const UsherJson *operation, GError **error)
+{
+	const UsherJson *items = usher_cli_member(operation, "answer.findings");
+	if (items == NULL) {
+		usher_error_set(error, USHER_ERROR_INTERNAL, "usherd has no answer");
+		return NULL;
+	}
+	g_autoptr(GPtrArray) findings = g_ptr_array_new_with_free_func(usher_finding_type.free);
+	for (size_t i = 0; i < usher_json_length(items); i++) {
+		UsherFinding *finding =
+			usher_record_read(&usher_finding_type, usher_json_at(items, i), error);
+		if (finding == NULL)
+			return NULL;
+		g_ptr_array_add(findings, finding);
+	}
+	return g_steal_pointer(&findings);
+}
+
+/* The node's agent looks: its hypervisor has the definition. */
+static bool examine_guest(UsherCli *cli, const char *guest, GError **error)
+{
+	UsherJsonWriter *body = usher_cli_body();
+	if (usher_cli_has(cli, "node"))
+		usher_json_put_string(body, "node", usher_cli_text(cli, "node"));
+	g_autofree char *path = usher_cli_path("vms", guest, "examine", NULL);
+	g_autoptr(UsherJson) operation = usher_cli_operate(cli, path, body, error);
+	g_autoptr(GPtrArray) findings = operation != NULL ? read_findings(operation, error) : NULL;
+	g_autofree char *of = g_strdup_printf("domain %s", guest);
+	return findings != NULL && answer(cli, findings, of, "devices", error);
+}
+
+/* ---- the host ---- */
+
 bool usher_cmd_doctor(UsherCli *cli, GError **error)
 {
+	if (usher_cli_has(cli, "guest"))
+		return examine_guest(cli, usher_cli_text(cli, "guest"), error);
 	g_autoptr(UsherInventory) inventory = usher_cli_scan(cli, error);
 	g_autoptr(UsherTree) tree = inventory != NULL ? usher_tree_open(cli->root, error) : NULL;
 	const char *address;
@@ -147,16 +187,7 @@ bool usher_cmd_doctor(UsherCli *cli, GError **error)
 	g_autoptr(UsherHostFacts) facts = usher_health_read(tree, inventory);
 	UsherGoal goal = goal_of(cli);
 	g_autoptr(GPtrArray) findings = usher_doctor_examine(facts, inventory, goal, address);
-	const char *verdict = usher_doctor_verdict(findings);
-	if (cli->format == USHER_FORMAT_JSON)
-		print_json(findings, verdict);
-	else
-		print_page(cli, findings, goal, verdict);
-	cli->is_answered = true;
-	unsigned n_failed = count(findings, USHER_FINDING_FAIL);
-	if (n_failed == 0)
-		return true;
-	usher_error_set(error, USHER_ERROR_CONFLICT, "%u finding%s in the way of %s", n_failed,
-		n_failed == 1 ? " is" : "s are", usher_goal_names[goal]);
-	return false;
+	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
+	g_autofree char *of = g_strdup_printf("host %s, for %s", host, usher_goal_names[goal]);
+	return answer(cli, findings, of, usher_goal_names[goal], error);
 }

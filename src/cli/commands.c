@@ -118,6 +118,9 @@ static const UsherFlag doctor_flags[] = {
 	{ "for", 0, USHER_FLAG_TEXT, "GOAL", "what the host is to be ready for (pci)",
 		usher_goal_names },
 	{ "all", 0, USHER_FLAG_SWITCH, NULL, "with what is fine, and what could not be told" },
+	{ "guest", 0, USHER_FLAG_TEXT, "DOMAIN",
+		"not the host: a domain, as usherd and the node's agent see it" },
+	{ "node", 0, USHER_FLAG_TEXT, "NODE", "of the domain, when several nodes have that name" },
 	VERBOSE_FLAG,
 	{ NULL },
 };
@@ -146,7 +149,8 @@ const UsherCommand usher_commands[] = {
 		"What stands in the way of a goal, who can fix it, and how", doctor_flags,
 		"  usher doctor\n"
 		"  usher doctor --for gvt-g\n"
-		"  usher doctor --for pci 0000:01:00.0 --json",
+		"  usher doctor --for pci 0000:01:00.0 --json\n"
+		"  usher doctor --guest win11",
 		"devices", usher_cmd_doctor },
 	{ "device", "list", "", 0, 0, 0, "Devices of this host, or of nodes", device_list_flags,
 		"  usher device list --type display,network\n"

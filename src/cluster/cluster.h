@@ -102,6 +102,9 @@ bool usher_cluster_vm_attach(UsherCluster *cluster, const UsherAsk *ask, const c
  * running guest first; otherwise devices stay until the guest stops. */
 UsherOperation *usher_cluster_vm_detach(UsherCluster *cluster, const UsherAsk *ask,
 	const char *name, const char *group, const char *request, bool now, GError **error);
+/* Asks the node about the definition of a domain, adopted or not; the answer is in the operation. */
+UsherOperation *usher_cluster_guest_examine(UsherCluster *cluster, const UsherAsk *ask,
+	const char *name, const char *node, GError **error);
 /* A held device goes back to the driver it had. */
 UsherOperation *usher_cluster_device_return(
 	UsherCluster *cluster, const UsherAsk *ask, const char *device, GError **error);

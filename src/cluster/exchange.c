@@ -440,6 +440,8 @@ static bool stage_operation(UsherCluster *cluster, UsherTxn *txn, void *data, GE
 		g_ptr_array_add(operation->needs, g_strdup(reported->needs->pdata[i]));
 	usher_problem_free(operation->error);
 	operation->error = reported->error != NULL ? usher_problem_dup(reported->error) : NULL;
+	if (reported->answer != NULL && operation->answer == NULL)
+		operation->answer = usher_json_ref(reported->answer);
 	if (!usher_operation_state_is_end(operation->state)) {
 		usher_world_put(
 			cluster->world, txn, USHER_TABLE_OPERATION, operation->id, operation);

@@ -130,6 +130,7 @@ static void stage_done(UsherCluster *cluster, UsherTxn *txn, const UsherOperatio
 	case USHER_KIND_VM_START:
 	case USHER_KIND_VM_STOP:
 	case USHER_KIND_DEVICE_RETURN:
+	case USHER_KIND_GUEST_EXAMINE:
 		return;
 	case USHER_N_KINDS:
 		break;

@@ -8,11 +8,12 @@
 #include "base/text.h"
 #include "core/plan.h"
 
-#define SECOND         G_TIME_SPAN_SECOND
-#define MARK_TIMEOUT   (30 * SECOND)
-#define START_TIMEOUT  (180 * SECOND)
-#define UNPLUG_TIMEOUT (60 * SECOND)
-#define RETURN_TIMEOUT (120 * SECOND)
+#define SECOND          G_TIME_SPAN_SECOND
+#define MARK_TIMEOUT    (30 * SECOND)
+#define EXAMINE_TIMEOUT (30 * SECOND)
+#define START_TIMEOUT   (180 * SECOND)
+#define UNPLUG_TIMEOUT  (60 * SECOND)
+#define RETURN_TIMEOUT  (120 * SECOND)
 /* Beside what the guest may take to go off: for the devices to come home. */
 #define STOP_TIMEOUT (60 * SECOND)
 #define MAX_COUNT    64
@@ -139,6 +140,30 @@ UsherOperation *usher_cluster_vm_adopt(UsherCluster *cluster, const UsherAsk *as
 {
 	UsherWish wish = { .ask = ask, .name = name, .node = node };
 	return fulfil(cluster, &wish, stage_adopt, error);
+}
+
+static bool stage_examine(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error)
+{
+	UsherWish *wish = data;
+	const char *node;
+	const UsherGuestInfo *guest = find_guest(cluster, wish->name, wish->node, &node, error);
+	g_autofree char *object = g_strconcat("domain/", wish->name, NULL);
+	if (guest == NULL || !usher_cluster_is_idle(cluster, object, error) ||
+		!node_is_there(cluster, node, error))
+		return false;
+	usher_operation_free(wish->operation);
+	wish->operation = usher_operation_begin(
+		cluster, wish->ask, USHER_KIND_GUEST_EXAMINE, node, object, EXAMINE_TIMEOUT);
+	usher_operation_argue(wish->operation, "uuid", guest->uuid);
+	stage(cluster, txn, wish);
+	return true;
+}
+
+UsherOperation *usher_cluster_guest_examine(UsherCluster *cluster, const UsherAsk *ask,
+	const char *name, const char *node, GError **error)
+{
+	UsherWish wish = { .ask = ask, .name = name, .node = node };
+	return fulfil(cluster, &wish, stage_examine, error);
 }
 
 static bool stage_forget(UsherCluster *cluster, UsherTxn *txn, void *data, GError **error)

@@ -45,6 +45,7 @@ const char *const usher_operation_kind_names[] = {
 	[USHER_KIND_VM_DETACH] = "vm-detach",
 	[USHER_KIND_RETURN] = "return",
 	[USHER_KIND_DEVICE_RETURN] = "device-return",
+	[USHER_KIND_GUEST_EXAMINE] = "guest-examine",
 	[USHER_N_KINDS] = NULL,
 };
 
@@ -56,6 +57,7 @@ static const char *const refusals[USHER_N_KINDS] = {
 	[USHER_KIND_VM_DETACH] = "can't be detached from its devices",
 	[USHER_KIND_RETURN] = "does not let go of its devices",
 	[USHER_KIND_DEVICE_RETURN] = "can't be returned",
+	[USHER_KIND_GUEST_EXAMINE] = "can't be examined",
 };
 
 static const UsherField step_fields[] = {
@@ -95,6 +97,7 @@ static const UsherField operation_fields[] = {
 	{ "ended", USHER_FIELD_TIME, offsetof(UsherOperation, ended) },
 	{ "leases", USHER_FIELD_STRINGS, offsetof(UsherOperation, leases) },
 	{ "arguments", USHER_FIELD_JSON, offsetof(UsherOperation, arguments) },
+	{ "answer", USHER_FIELD_JSON, offsetof(UsherOperation, answer), USHER_FIELD_OMIT },
 	{ "cancel", USHER_FIELD_BOOL, offsetof(UsherOperation, cancel) },
 	{ "revision", USHER_FIELD_INT, offsetof(UsherOperation, revision) },
 	{ NULL },

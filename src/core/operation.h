@@ -52,6 +52,7 @@ typedef enum {
 	USHER_KIND_VM_DETACH,
 	USHER_KIND_RETURN,        /* the node's own: a guest went off by another hand */
 	USHER_KIND_DEVICE_RETURN, /* a held device goes to its host driver */
+	USHER_KIND_GUEST_EXAMINE, /* a question: what stands in the way of devices in a guest */
 	USHER_N_KINDS,
 } UsherOperationKind;
 extern const char *const usher_operation_kind_names[USHER_N_KINDS + 1];
@@ -74,6 +75,7 @@ typedef struct UsherOperation {
 	int64_t created, ended;
 	GPtrArray *leases;    /* ids it prepares or returns */
 	UsherJson *arguments; /* of its kind: { "uuid", "force", … } */
+	UsherJson *answer;    /* of a question that is done: { "findings" }; NULL: of no other */
 	bool cancel;          /* somebody asked to undo it */
 	int64_t revision;
 } UsherOperation;

@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
 	"guest-mark",
 	"guest-unmark",
 	"guest-unplug",
+	"guest-examine",
 	NULL,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kind_names) == USHER_STEP_N_KINDS + 1);
@@ -76,6 +77,8 @@ char *usher_step_print(const UsherStep *step)
 		return g_strdup_printf("remove usher's mark from %s", step->guest);
 	case USHER_STEP_GUEST_UNPLUG:
 		return g_strdup_printf("take %s out of %s", step->address, step->guest);
+	case USHER_STEP_GUEST_EXAMINE:
+		return g_strdup_printf("look at the definition of %s", step->guest);
 	case USHER_STEP_N_KINDS:
 		break;
 	}

@@ -20,7 +20,8 @@ typedef enum {
 	USHER_STEP_GUEST_POWER_OFF,
 	USHER_STEP_GUEST_MARK, /* writes who the domain is for us */
 	USHER_STEP_GUEST_UNMARK,
-	USHER_STEP_GUEST_UNPLUG, /* takes the lease's devices out of the running guest */
+	USHER_STEP_GUEST_UNPLUG,  /* takes the lease's devices out of the running guest */
+	USHER_STEP_GUEST_EXAMINE, /* asks the hypervisor for its definition */
 	USHER_STEP_N_KINDS,
 } UsherStepKind;
 

@@ -19,7 +19,7 @@ static void add_bar(const UsherDevice *device, unsigned index, const char *line,
 	uint64_t flags = g_ascii_strtoull(rest, NULL, 16);
 	if (!(flags & (IORESOURCE_IO | IORESOURCE_MEM)) || end < start)
 		return;
-	UsherBar *bar = g_new0(UsherBar, 1);
+	UsherPciBar *bar = g_new0(UsherPciBar, 1);
 	bar->address = g_strdup(device->address);
 	bar->index = index;
 	bar->bytes = end - start + 1;

@@ -311,6 +311,22 @@ static UsherDecision decide_device_return(const UsherSituation *situation, GPtrA
 	return steps->len > 0 ? USHER_DECIDE_STEPS : USHER_DECIDE_DONE;
 }
 
+/* A question: nothing of it is to be undone. */
+static UsherDecision decide_examine(
+	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
+{
+	if (situation->operation->answer != NULL)
+		return USHER_DECIDE_DONE;
+	if (situation->undoing)
+		return USHER_DECIDE_UNDONE;
+	if (situation->guests == NULL)
+		return wait_for_hypervisor(out_wait);
+	if (guest_of(situation) == NULL)
+		return fail_without_guest(situation, error);
+	add_guest_step(situation, steps, USHER_STEP_GUEST_EXAMINE);
+	return USHER_DECIDE_STEPS;
+}
+
 UsherDecision usher_decide(
 	const UsherSituation *situation, GPtrArray *steps, char **out_wait, GError **error)
 {
@@ -330,6 +346,8 @@ UsherDecision usher_decide(
 		return decide_return(situation, steps, out_wait);
 	case USHER_KIND_DEVICE_RETURN:
 		return decide_device_return(situation, steps);
+	case USHER_KIND_GUEST_EXAMINE:
+		return decide_examine(situation, steps, out_wait, error);
 	case USHER_N_KINDS:
 		break;
 	}

@@ -26,6 +26,7 @@ typedef struct UsherJob {
 	char *vm;
 	int64_t revision;
 	GPtrArray *devices; /* of UsherGuestDevice, of a start */
+	char *answer;       /* to a question */
 	GError *error;
 } UsherJob;
 
@@ -35,6 +36,7 @@ static void job_free(UsherJob *job)
 {
 	g_free(job->task);
 	g_free(job->vm);
+	g_free(job->answer);
 	usher_step_free(job->step);
 	g_ptr_array_unref(job->devices);
 	g_clear_error(&job->error);
@@ -515,6 +517,16 @@ static bool guard_allows(const UsherJob *job, GError **error)
 	return false;
 }
 
+static char *examine(UsherGuest *guest, const UsherStep *step, GError **error)
+{
+	g_autoptr(UsherGuestHealth) health =
+		guest->ops->examine(guest, step->guest, step->uuid, error);
+	if (health == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) findings = usher_doctor_examine_guest(health);
+	return usher_doctor_print(findings, /* pretty */ false);
+}
+
 static void take_guest_step(UsherJob *job)
 {
 	UsherGuest *guest = job->ports.guest;
@@ -538,6 +550,9 @@ static void take_guest_step(UsherJob *job)
 		return;
 	case USHER_STEP_GUEST_UNPLUG:
 		(void) guest->ops->unplug(guest, step->guest, step->uuid, step->lease, &job->error);
+		return;
+	case USHER_STEP_GUEST_EXAMINE:
+		job->answer = examine(guest, step, &job->error);
 		return;
 	case USHER_STEP_LOAD_MODULE:
 	case USHER_STEP_SET_OVERRIDE:
@@ -649,13 +664,18 @@ static void fail(UsherTask *task, const UsherJob *job)
 	undo_and_look(task, job->error);
 }
 
-static void note_success(UsherTask *task, const UsherStep *step)
+static void note_success(UsherTask *task, const UsherJob *job)
 {
+	const UsherStep *step = job->step;
+	if (job->answer != NULL) {
+		g_clear_pointer(&task->operation->answer, usher_json_unref);
+		task->operation->answer = usher_json_parse(job->answer, strlen(job->answer), NULL);
+	}
 	show_state(task, shown_step(task), USHER_STEP_DONE);
 	task->guest_started |= step->kind == USHER_STEP_GUEST_START;
 	task->guest_asked |= step->kind == USHER_STEP_GUEST_ASK_OFF;
-	bool is_harmless =
-		step->kind == USHER_STEP_LOAD_MODULE || step->kind == USHER_STEP_GUEST_ASK_OFF;
+	bool is_harmless = step->kind == USHER_STEP_LOAD_MODULE ||
+		step->kind == USHER_STEP_GUEST_ASK_OFF || step->kind == USHER_STEP_GUEST_EXAMINE;
 	task->has_changed |= !is_harmless;
 	if (!is_harmless)
 		task->failures = 0;
@@ -673,7 +693,7 @@ static void step_is_over(void *data)
 	}
 	task->is_working = false;
 	if (job->error == NULL)
-		note_success(task, job->step);
+		note_success(task, job);
 	else
 		fail(task, job);
 	job_free(job);

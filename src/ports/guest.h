@@ -5,6 +5,7 @@
  * one call at a time. UNAVAILABLE: the hypervisor does not answer; watch's func is called when it
  * does again.
  */
+#include "core/doctor/guest.h"
 #include "core/guest-info.h"
 
 typedef enum {
@@ -40,6 +41,9 @@ typedef struct UsherGuestOps {
 	/* Takes the lease's devices out of the running guest and waits until they are out. */
 	bool (*unplug)(UsherGuest *guest, const char *name, const char *uuid, const char *lease,
 		GError **error);
+	/* What its definition is like; host_memory_kb is the host's. Given. */
+	UsherGuestHealth *(*examine)(
+		UsherGuest *guest, const char *name, const char *uuid, GError **error);
 	void (*watch)(UsherGuest *guest, UsherGuestChanged func, void *data);
 	void (*free)(UsherGuest *guest);
 } UsherGuestOps;

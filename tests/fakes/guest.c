@@ -328,6 +328,28 @@ static GPtrArray *fake_list(UsherGuest *guest, GError **error)
 	return infos;
 }
 
+/* As a plain definition: nothing stands in the way of a device but that it has no other way in. */
+static UsherGuestHealth *fake_examine(
+	UsherGuest *guest, const char *name, const char *uuid, GError **error)
+{
+	FakeGuest *fake = (FakeGuest *) guest;
+	GError *fault = NULL, *problem = NULL;
+	FakeCall call = begin_call(fake, "guest.examine", &fault);
+	FakeDomain *domain =
+		call != FAKE_CALL_REFUSE ? find_uuid(fake, name, uuid, &problem) : NULL;
+	if (!end_call(call, domain != NULL, fault, problem, error))
+		return NULL;
+	UsherGuestHealth *health = usher_guest_health_new();
+	health->name = g_strdup(name);
+	health->machine = g_strdup("pc-q35-7.2");
+	health->ports = health->free_ports = 4;
+	health->memory_kb = 1 << 20;
+	health->host_memory_kb = 1 << 24;
+	health->cpu_mode = g_strdup("host-passthrough");
+	health->has_efi = true;
+	return health;
+}
+
 static void fake_watch(UsherGuest *guest, UsherGuestChanged func, void *data)
 {
 	FakeGuest *fake = (FakeGuest *) guest;
@@ -350,6 +372,7 @@ static const UsherGuestOps ops = {
 	.power_off = fake_power_off,
 	.mark = fake_mark,
 	.unplug = fake_unplug,
+	.examine = fake_examine,
 	.watch = fake_watch,
 	.free = fake_free,
 };

@@ -170,6 +170,7 @@ static int kernel_write(FakeHost *fake, FakeDevice *device, const UsherStep *ste
 	case USHER_STEP_GUEST_MARK:
 	case USHER_STEP_GUEST_UNMARK:
 	case USHER_STEP_GUEST_UNPLUG:
+	case USHER_STEP_GUEST_EXAMINE:
 	case USHER_STEP_N_KINDS:
 		break;
 	}

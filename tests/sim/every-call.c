@@ -45,6 +45,13 @@ static void detach(Bed *bed, const char *vm, const char *group, bool now)
 				bed_cluster(bed), &asked, vm, group, NULL, now, NULL));
 }
 
+static void examine(Bed *bed)
+{
+	if (bed_cluster(bed) != NULL)
+		bed_expect(bed,
+			usher_cluster_guest_examine(bed_cluster(bed), &asked, "vm3", NULL, NULL));
+}
+
 static void return_device(Bed *bed, const char *address)
 {
 	if (bed_cluster(bed) != NULL)
@@ -460,6 +467,7 @@ static const Scenario scenarios[] = {
 	{ "detach", prepare_vm1_runs, detach_vm1_now, expect_vm1_without_device },
 	{ "adopt", prepare_unadopted, adopt_vm3, expect_vm3_marked },
 	{ "forget", prepare_nothing, forget_vm3, expect_vm3_unmarked },
+	{ "examine", prepare_unadopted, examine, NULL },
 	{ "two-requests", prepare_two_requests, start_vm1, expect_vm1_has_both },
 	{ "two-requests-one-met", prepare_two_requests_one_met, start_vm1, expect_nothing_taken },
 	{ "two-guests-one-device", prepare_nothing, start_both, expect_vm1_runs },

@@ -158,6 +158,16 @@ static const Row rows[] = {
 		"steps: write usher's mark into vm1" },
 	{ "forget-undone-marked", USHER_KIND_VM_FORGET, "none undoing", "off mark=vm1", "",
 		"undone" },
+
+	{ "examine", USHER_KIND_GUEST_EXAMINE, "none", "off", "",
+		"steps: look at the definition of vm1" },
+	{ "examine-running", USHER_KIND_GUEST_EXAMINE, "none", "running", "",
+		"steps: look at the definition of vm1" },
+	{ "examine-unknown", USHER_KIND_GUEST_EXAMINE, "none", "unknown", "",
+		"fail: there is no domain 'vm1' with uuid " UUID },
+	{ "examine-away", USHER_KIND_GUEST_EXAMINE, "none", "away", "",
+		"wait: the hypervisor does not answer" },
+	{ "examine-undone", USHER_KIND_GUEST_EXAMINE, "none undoing", "off", "", "undone" },
 	/* Out of a running guest, then home. */
 	{ "detach", USHER_KIND_VM_DETACH, "", "running l-1", TAKEN,
 		"steps: take 0000:01:00.0 out of vm1" },

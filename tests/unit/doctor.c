@@ -6,7 +6,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "core/doctor/finding.h"
+#include "core/doctor/guest.h"
 
 typedef struct Row {
 	const char *name;
@@ -270,7 +270,7 @@ static void add_gpu(World *world, const char *value)
 static void add_bar(World *world, unsigned index, const char *value)
 {
 	int64_t bytes = g_ascii_strtoll(value, NULL, 10);
-	UsherBar *bar = g_new0(UsherBar, 1);
+	UsherPciBar *bar = g_new0(UsherPciBar, 1);
 	bar->address = g_strdup(last_device(world)->address);
 	bar->index = index;
 	bar->bytes = (uint64_t) ABS(bytes);
@@ -436,6 +436,26 @@ static void check_sentences(const UsherFinding *finding)
 	g_assert_true(is_ok || g_str_has_suffix(finding->means, "."));
 }
 
+/* "fail usher" of the only one with that id; all of them are well said. */
+static char *print_finding(const GPtrArray *findings, const char *id)
+{
+	static const char *const statuses[] = { "ok", "warn", "fail", "unknown" };
+	static const char *const whos[] = { "usher", "os", "firmware", "vendor", "nobody" };
+	char *found = NULL;
+	for (unsigned i = 0; i < findings->len; i++) {
+		const UsherFinding *finding = findings->pdata[i];
+		check_sentences(finding);
+		if (strcmp(finding->id, id) != 0)
+			continue;
+		g_assert_null(found);
+		bool has_who = finding->status == USHER_FINDING_WARN ||
+			finding->status == USHER_FINDING_FAIL;
+		found = g_strdup_printf("%s%s%s", statuses[finding->status], has_who ? " " : "",
+			has_who ? whos[finding->who] : "");
+	}
+	return found;
+}
+
 static void test_row(const void *data)
 {
 	const Row *row = data;
@@ -443,20 +463,7 @@ static void test_row(const void *data)
 	set_up(&world, row->facts);
 	g_autoptr(GPtrArray) findings =
 		usher_doctor_examine(world.facts, world.inventory, row->goal, world.address);
-	g_autofree char *found = NULL;
-	for (unsigned i = 0; i < findings->len; i++) {
-		const UsherFinding *finding = findings->pdata[i];
-		check_sentences(finding);
-		if (strcmp(finding->id, row->id) != 0)
-			continue;
-		g_assert_null(found);
-		static const char *const statuses[] = { "ok", "warn", "fail", "unknown" };
-		static const char *const whos[] = { "usher", "os", "firmware", "vendor", "nobody" };
-		bool has_who = finding->status == USHER_FINDING_WARN ||
-			finding->status == USHER_FINDING_FAIL;
-		found = g_strdup_printf("%s%s%s", statuses[finding->status], has_who ? " " : "",
-			has_who ? whos[finding->who] : "");
-	}
+	g_autofree char *found = print_finding(findings, row->id);
 	g_assert_cmpstr(found, ==, row->found);
 	usher_inventory_unref(world.inventory);
 	usher_host_facts_free(world.facts);
@@ -512,12 +519,89 @@ static void test_ids(void)
 	}
 }
 
+/* ---- guests: a plain one, with something else ---- */
+
+static const struct {
+	const char *name;
+	const char *change; /* of the plain one, as JSON members */
+	const char *id;
+	const char *found;
+} guests[] = {
+	{ "q35", "", "guest-machine", "ok" },
+	{ "i440fx", "\"machine\": \"pc-i440fx-7.2\"", "guest-machine", "warn os" },
+	{ "virt", "\"machine\": \"virt-7.2\"", "guest-machine", "ok" },
+	{ "no-machine", "\"machine\": null", "guest-machine", "unknown" },
+	{ "efi", "", "guest-firmware", "ok" },
+	{ "bios", "\"has_efi\": false", "guest-firmware", "warn os" },
+	{ "secure", "\"secure_boot\": true", "guest-firmware", "warn os" },
+	{ "ports", "", "guest-ports", "ok" },
+	{ "no-port", "\"free_ports\": 0", "guest-ports", "fail os" },
+	{ "old-ports", "\"free_ports\": 0, \"machine\": \"pc-i440fx-7.2\"", "guest-ports", "ok" },
+	{ "serial", "", "guest-console", "ok" },
+	{ "display-alone", "\"has_serial\": false", "guest-console", "warn os" },
+	{ "locked", "\"has_serial\": false, \"has_display\": false", "guest-console", "fail os" },
+	{ "agent", "\"has_serial\": false, \"has_agent\": true", "guest-console", "ok" },
+	{ "memory", "", "guest-memory", "ok" },
+	{ "much-memory", "\"memory_kb\": 13000000", "guest-memory", "warn os" },
+	{ "most-memory", "\"memory_kb\": 16000000", "guest-memory", "fail os" },
+	{ "host-unknown", "\"host_memory_kb\": null", "guest-memory", "unknown" },
+	{ "cpu", "", "guest-cpu", "ok" },
+	{ "cpu-custom", "\"cpu_mode\": \"custom\"", "guest-cpu", "warn os" },
+	{ "cpu-default", "\"cpu_mode\": null", "guest-cpu", "warn os" },
+	{ "no-autostart", "", "guest-autostart", "ok" },
+	{ "autostart", "\"autostart\": true", "guest-autostart", "warn os" },
+	{ "no-hostdev", "", "guest-hostdevs", "ok" },
+	{ "hostdev", "\"hostdevs\": 1", "guest-hostdevs", "warn os" },
+};
+
+static const char plain_guest[] =
+	"\"name\": \"g\", \"machine\": \"pc-q35-7.2\", \"has_efi\": true, \"ports\": 4, "
+	"\"free_ports\": 2, \"memory_kb\": 4194304, \"host_memory_kb\": 16777216, "
+	"\"cpu_mode\": \"host-passthrough\", \"has_display\": true, \"has_serial\": true";
+
+static UsherGuestHealth *parse_guest(const char *members)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = g_strconcat("{ ", members, " }", NULL);
+	UsherGuestHealth *guest = usher_record_parse(&usher_guest_health_type, text, &error);
+	g_assert_no_error(error);
+	return guest;
+}
+
+/* The plain one with those members of the other that its text names. */
+static UsherGuestHealth *make_guest(const char *change)
+{
+	g_auto(GStrv) members = g_strsplit(plain_guest, ", ", -1);
+	g_autoptr(GString) text = g_string_new(change);
+	for (unsigned i = 0; members[i] != NULL; i++) {
+		g_autofree char *key = g_strndup(members[i], strcspn(members[i], ":") + 1);
+		if (strstr(change, key) == NULL)
+			g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", members[i]);
+	}
+	return parse_guest(text->str);
+}
+
+static void test_guest(const void *data)
+{
+	size_t i = GPOINTER_TO_SIZE(data);
+	g_autoptr(UsherGuestHealth) guest = make_guest(guests[i].change);
+	g_autoptr(GPtrArray) findings = usher_doctor_examine_guest(guest);
+	g_assert_cmpuint(findings->len, ==, 8);
+	g_autofree char *found = print_finding(findings, guests[i].id);
+	g_assert_cmpstr(found, ==, guests[i].found);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *path = g_strdup_printf("/doctor/%s/%s", rows[i].id, rows[i].name);
 		g_test_add_data_func(path, &rows[i], test_row);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(guests); i++) {
+		g_autofree char *path =
+			g_strdup_printf("/doctor/%s/%s", guests[i].id, guests[i].name);
+		g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_guest);
 	}
 	g_test_add_func("/doctor/verdicts", test_verdicts);
 	g_test_add_func("/doctor/ids", test_ids);

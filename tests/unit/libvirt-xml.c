@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "core/guest-info.h"
+#include "guests/libvirt/health.h"
 #include "guests/libvirt/xml.h"
 
 #define GPU   "l-aaaaaaaaaa=0000:01:00.0"
@@ -331,6 +332,36 @@ static void test_mark_odd(void)
 	}
 }
 
+/* What the doctor is told of it. */
+static void test_health(void)
+{
+	static const struct {
+		const char *name, *machine, *cpu_mode;
+		int64_t memory_kb, ports, free_ports, hostdevs;
+	} cases[] = {
+		{ "hostdevs", "pc-q35-7.2", "custom", 262144, 10, 4, 6 },
+		{ "i440fx", "pc-i440fx-7.2", "custom", 262144, 0, 0, 0 },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = read_data(cases[i].name, ".xml");
+		g_autoptr(UsherGuestHealth) health =
+			usher_domain_xml_health(cases[i].name, text, NULL);
+		g_assert_nonnull(health);
+		g_assert_cmpstr(health->name, ==, cases[i].name);
+		g_assert_cmpstr(health->machine, ==, cases[i].machine);
+		g_assert_cmpstr(health->cpu_mode, ==, cases[i].cpu_mode);
+		g_assert_cmpint(health->memory_kb, ==, cases[i].memory_kb);
+		g_assert_cmpint(health->ports, ==, cases[i].ports);
+		g_assert_cmpint(health->free_ports, ==, cases[i].free_ports);
+		g_assert_cmpint(health->hostdevs, ==, cases[i].hostdevs);
+		g_assert_false(health->has_efi || health->secure_boot || health->autostart);
+		g_assert_cmpint(health->host_memory_kb, ==, USHER_INT_NULL);
+	}
+	g_autoptr(GError) error = NULL;
+	g_assert_null(usher_domain_xml_health("vm1", "<domain", &error));
+	g_assert_error(error, USHER_ERROR, USHER_ERROR_INVALID);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -343,6 +374,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/libvirt-xml/devices-live", test_devices_live);
 	g_test_add_func("/libvirt-xml/devices-odd", test_devices_odd);
 	g_test_add_func("/libvirt-xml/hostile", test_hostile);
+	g_test_add_func("/libvirt-xml/health", test_health);
 	g_test_add_func("/libvirt-xml/mark", test_mark);
 	g_test_add_func("/libvirt-xml/mark-odd", test_mark_odd);
 	return g_test_run();

@@ -5,19 +5,19 @@
 #define FIRST_VF_BAR 7U
 #define LARGE        (UINT64_C(256) << 20) /* fits below 4 GiB only by luck */
 
-typedef bool (*BarFilter)(const UsherBar *bar);
+typedef bool (*BarFilter)(const UsherPciBar *bar);
 
-static bool is_large(const UsherBar *bar)
+static bool is_large(const UsherPciBar *bar)
 {
 	return bar->index < FIRST_VF_BAR && bar->is_64_bit && bar->bytes >= LARGE;
 }
 
-static bool is_small(const UsherBar *bar)
+static bool is_small(const UsherPciBar *bar)
 {
 	return bar->index < FIRST_VF_BAR - 1 && !is_large(bar); /* the ROM may well be without */
 }
 
-static bool is_of_vfs(const UsherBar *bar)
+static bool is_of_vfs(const UsherPciBar *bar)
 {
 	return bar->index >= FIRST_VF_BAR;
 }
@@ -36,7 +36,7 @@ static char *unassigned(const UsherDoctor *doctor, BarFilter is_meant)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (unsigned i = 0; i < doctor->facts->bars->len; i++) {
-		const UsherBar *bar = doctor->facts->bars->pdata[i];
+		const UsherPciBar *bar = doctor->facts->bars->pdata[i];
 		const UsherDevice *device =
 			usher_inventory_find_text(doctor->inventory, bar->address);
 		if (bar->is_assigned || !is_meant(bar) || device == NULL ||

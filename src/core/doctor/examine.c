@@ -201,3 +201,17 @@ const char *usher_doctor_verdict(const GPtrArray *findings)
 	}
 	return verdict;
 }
+
+char *usher_doctor_print(const GPtrArray *findings, bool pretty)
+{
+	UsherJsonWriter *writer = usher_json_writer_new(pretty);
+	usher_json_begin_object(writer);
+	usher_json_put_string(writer, "verdict", usher_doctor_verdict(findings));
+	usher_json_key(writer, "findings");
+	usher_json_begin_array(writer);
+	for (unsigned i = 0; i < findings->len; i++)
+		usher_record_write(&usher_finding_type, findings->pdata[i], writer);
+	usher_json_end_array(writer);
+	usher_json_end_object(writer);
+	return usher_json_writer_finish(writer);
+}

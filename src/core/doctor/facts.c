@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-void usher_bar_free(UsherBar *bar)
+void usher_pci_bar_free(UsherPciBar *bar)
 {
 	g_free(bar->address);
 	g_free(bar);
@@ -26,7 +26,7 @@ UsherHostFacts *usher_host_facts_new(void)
 	facts->parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	facts->config = g_ptr_array_new_with_free_func((GDestroyNotify) usher_config_line_free);
 	facts->framebuffers = g_ptr_array_new_with_free_func(g_free);
-	facts->bars = g_ptr_array_new_with_free_func((GDestroyNotify) usher_bar_free);
+	facts->bars = g_ptr_array_new_with_free_func((GDestroyNotify) usher_pci_bar_free);
 	facts->mig_gpus = g_ptr_array_new_with_free_func(g_free);
 	return facts;
 }

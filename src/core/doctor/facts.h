@@ -14,13 +14,13 @@ typedef enum {
 } UsherFact;
 
 /* A part of an address space that a device asks for (a row of its `resource` file). */
-typedef struct UsherBar {
+typedef struct UsherPciBar {
 	char *address;  /* of the device */
 	unsigned index; /* 0–5 its BARs, 6 its ROM, from 7 those of its virtual functions */
 	uint64_t bytes; /* 0: the kernel has dropped it and no longer says */
 	bool is_assigned;
 	bool is_64_bit;
-} UsherBar;
+} UsherPciBar;
 
 /* A line of a file that configures modules. */
 typedef struct UsherConfigLine {
@@ -56,7 +56,7 @@ typedef struct UsherHostFacts {
 	GPtrArray *framebuffers; /* platform drivers of the firmware's framebuffer that hold one */
 	bool framebuffers_known;
 
-	GPtrArray *bars; /* of UsherBar: of PCI functions that are no bridges */
+	GPtrArray *bars; /* of UsherPciBar: of PCI functions that are no bridges */
 	bool bars_known;
 
 	char *nvidia;          /* the line of /proc/driver/nvidia/version */
@@ -75,7 +75,7 @@ typedef struct UsherHostFacts {
 UsherHostFacts *usher_host_facts_new(void);
 void usher_host_facts_free(UsherHostFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherHostFacts, usher_host_facts_free)
-void usher_bar_free(UsherBar *bar);
+void usher_pci_bar_free(UsherPciBar *bar);
 void usher_config_line_free(UsherConfigLine *line);
 
 /* Version of the kernel's release as major × 1000 + minor; 0: unknown. */

@@ -51,5 +51,7 @@ extern const char *const usher_goal_names[];
 /* address: of the device that it is for; NULL: the host as a whole. Of UsherFinding; given. */
 GPtrArray *usher_doctor_examine(const UsherHostFacts *facts, const UsherInventory *inventory,
 	UsherGoal goal, const char *address);
+/* { "verdict", "findings": […] } */
+char *usher_doctor_print(const GPtrArray *findings, bool pretty);
 /* "ready", "fixable", "not-capable". */
 const char *usher_doctor_verdict(const GPtrArray *findings);

@@ -5,6 +5,7 @@
 
 #include "guests/libvirt/connection.h"
 #include "guests/libvirt/domain.h"
+#include "guests/libvirt/health.h"
 #include "guests/libvirt/look.h"
 #include "guests/libvirt/problem.h"
 #include "guests/libvirt/start.h"
@@ -194,6 +195,16 @@ static bool libvirt_unplug(
 	return domain != NULL && unplug_domain(self->connection, domain, lease, error);
 }
 
+static UsherGuestHealth *libvirt_examine(
+	UsherGuest *guest, const char *name, const char *uuid, GError **error)
+{
+	UsherGuestLibvirt *self = (UsherGuestLibvirt *) guest;
+	g_auto(virConnectPtr) libvirt = usher_connection_get(self->connection, error);
+	g_auto(virDomainPtr) domain =
+		libvirt != NULL ? usher_domain_find_named(libvirt, name, uuid, error) : NULL;
+	return domain != NULL ? usher_domain_health(domain, error) : NULL;
+}
+
 /* ---- the port ---- */
 
 static void libvirt_watch(UsherGuest *guest, UsherGuestChanged func, void *data)
@@ -219,6 +230,7 @@ static const UsherGuestOps libvirt_ops = {
 	.power_off = libvirt_power_off,
 	.mark = libvirt_mark,
 	.unplug = libvirt_unplug,
+	.examine = libvirt_examine,
 	.watch = libvirt_watch,
 	.free = libvirt_free,
 };
