@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "host/pci-path.h"
 
-#define MDEVS "sys/bus/mdev/devices"
+#define MDEVS   "sys/bus/mdev/devices"
+#define PARENTS "sys/class/mdev_bus" /* named as they are; without mdev there is no such class */
 
 static void read_offer(const UsherTree *tree, const char *type, UsherDevice *device)
 {
@@ -58,12 +59,31 @@ static void scan_live(const UsherTree *tree, UsherInventory *inventory)
 	}
 }
 
+static void read_parent(const UsherTree *tree, UsherDevice *device)
+{
+	g_autofree char *path =
+		g_strconcat("sys/bus/pci/devices/", device->address, "/mdev_supported_types", NULL);
+	g_autoptr(GPtrArray) types = usher_tree_list(tree, path);
+	for (unsigned i = 0; types != NULL && i < types->len; i++) {
+		g_ptr_array_add(device->mdev_types, g_strdup(types->pdata[i]));
+		read_offer(tree, types->pdata[i], device);
+	}
+}
+
+static void scan_parents(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) names = usher_tree_list(tree, PARENTS);
+	for (unsigned i = 0; names != NULL && i < names->len; i++) {
+		for (unsigned j = 0; j < inventory->devices->len; j++) {
+			UsherDevice *device = inventory->devices->pdata[j];
+			if (strcmp(device->address, names->pdata[i]) == 0)
+				read_parent(tree, device);
+		}
+	}
+}
+
 void usher_scan_mdevs(const UsherTree *tree, UsherInventory *inventory)
 {
-	for (unsigned i = 0; i < inventory->devices->len; i++) {
-		UsherDevice *device = inventory->devices->pdata[i];
-		for (unsigned j = 0; j < device->mdev_types->len; j++)
-			read_offer(tree, device->mdev_types->pdata[j], device);
-	}
+	scan_parents(tree, inventory);
 	scan_live(tree, inventory);
 }

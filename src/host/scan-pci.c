@@ -150,22 +150,19 @@ static void fill_functions(int folder, UsherDevice *device)
 	/* A virtual one has none of its own, and no bridge has any. */
 	if (device->physical_function != NULL || usher_device_is_bridge(device))
 		return;
-	if (usher_attr_read_int(folder, "sriov_totalvfs", &total) && total >= 0)
-		device->sriov_total = total;
+	if (!usher_attr_read_int(folder, "sriov_totalvfs", &total) || total < 0)
+		return;
+	device->sriov_total = total;
 	g_autofree char *first = usher_attr_link_name(folder, "virtfn0");
 	if (first != NULL)
 		list_functions(folder, device);
 }
 
-/* reset_method and mdev_supported_types are read without a lock of the device
- * (drivers/pci/pci.c, reset_method_show). */
+/* reset_method is read without a lock of the device (drivers/pci/pci.c, reset_method_show). */
 static void fill_abilities(int folder, UsherDevice *device)
 {
 	device->driver = usher_attr_link_name(folder, "driver");
 	device->reset_methods = usher_attr_read(folder, "reset_method");
-	g_autoptr(GPtrArray) types = usher_attr_list(folder, "mdev_supported_types");
-	for (unsigned i = 0; types != NULL && i < types->len; i++)
-		g_ptr_array_add(device->mdev_types, g_strdup(types->pdata[i]));
 }
 
 static void fill_display(int folder, UsherDevice *device, UsherInventory *inventory)

@@ -158,7 +158,8 @@ def read_device(root, address):
         physical_function=physical, driver=link(folder, "driver"),
         iommu_group=int(group) if re.fullmatch("[0-9]{1,10}", group) and int(group) < 1 << 31 else None,
         numa_node=node if node is not None and node >= 0 else None, virtual_functions=[])
-    if not physical and link(folder, "virtfn0"):
+    total = read_number(folder, "sriov_totalvfs")
+    if not physical and total is not None and total >= 0 and link(folder, "virtfn0"):
         try:
             names = [name for name in os.listdir(folder) if re.fullmatch("virtfn[0-9]+", name)]
         except OSError:
