@@ -164,8 +164,7 @@ GPtrArray *usher_explain_device(const UsherInventory *inventory, const UsherDevi
 	add_guard(inventory, device, reasons);
 	bool is_needed = reasons->len > 0;
 	add_holders(device, reasons);
-	if (device->kind == USHER_DEVICE_PCI)
-		add_obstacles(inventory, device, reasons);
+	add_obstacles(inventory, device, reasons);
 	if (!is_needed)
 		add(reasons, true, g_strdup(freedom_of(device)));
 	if (!is_needed)

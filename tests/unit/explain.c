@@ -35,6 +35,10 @@ static const ExplainRow rows[] = {
 		"eth0 → 0000:05:00.0)\n" },
 	{ "bridge", "iommu\ndev 0000:00:01.0 060400 group=4\n", "0000:00:01.0",
 		"- it is a PCI bridge (class 060400 → 0000:00:01.0)\n" },
+	{ "hub", "iommu\ndev usb:1-4 090000 hub\n", "usb:1-4",
+		"- it is a hub\n"
+		"+ neither a disk, nor an uplink, nor the last keyboard of the host is behind "
+		"it\n" },
 	{ "no-iommu", "dev 0000:01:00.0 020000 override-unknown\n", "0000:01:00.0",
 		"- its driver_override could not be read, so it could not be put back\n"
 		"- no IOMMU is active on this host\n"

@@ -5,7 +5,7 @@
  *
  *   dev 0000:04:00.0 010802 driver=nvme group=5 parent=0000:00:1c.0 pf=… id=d-… vendor=… boot
  *   dev 0000:04:00.0 010802 override=vfio-pci (or override-unknown) serial=… uuid=… vpd=… mac=…
- *     path=… label=… absent, in the same line
+ *     path=… label=… absent hub, in the same line
  *   block nvme0n1p2 259:2 parent=nvme0n1 pci=… on=sda1 on=sdb1 file=/x mapper=vg-root has=ext4
  *     claim=…, unprobed, in the same line
  *   mount 254:0 /dev/mapper/vg-root /           (devno "-": none)
@@ -70,6 +70,7 @@ static void text_device(UsherInventory *inventory, char **words)
 	device->vendor_id = g_strdup(text_option(words, "vendor", 0));
 	device->device_id = g_strdup(text_option(words, "device", 0));
 	device->boot_display = text_flag(words, "boot");
+	device->is_hub = text_flag(words, "hub");
 	device->slot_label = g_strdup(text_option(words, "label", 0));
 	if (text_flag(words, "absent"))
 		device->state = USHER_DEVICE_ABSENT;
