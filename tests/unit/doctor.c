@@ -6,7 +6,9 @@
 #include <glib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/doctor/guest.h"
+#include "core/doctor/wish.h"
 
 typedef struct Row {
 	const char *name;
@@ -260,7 +262,7 @@ static void add_gpu(World *world, const char *value)
 	device->device_id = g_strdup(parts[1]);
 	device->boot_display = g_str_has_suffix(parts[2], "!");
 	if (!g_str_has_prefix(parts[2], "none"))
-		device->driver = g_strdup(parts[2]);
+		device->driver = g_strndup(parts[2], strcspn(parts[2], "!"));
 	device->iommu_group = strchr(value, '@') != NULL ? 1 : n;
 	device->numa_node = USHER_INT_NULL;
 	g_ptr_array_add(world->inventory->devices, device);
@@ -519,6 +521,81 @@ static void test_ids(void)
 	}
 }
 
+/* ---- wishes: words, modules, what is held, promises ---- */
+
+#define UNWANTED "intel_iommu=off iommu=off amd_iommu=off amd_iommu=on"
+static const struct {
+	const char *name;
+	UsherGoal goal;
+	const char *facts;
+	const char *words, *modules, *holds, *promises;
+} wishes[] = {
+	{ "intel", PCI, "cpu=intel iommu=no", "intel_iommu=on iommu=pt", "vfio-pci", "",
+		"iommu-active iommu-cmdline vfio-modules" },
+	{ "intel-on", PCI, "cpu=intel iommu=yes modules=kvm builtins=vfio_pci", "", "", "",
+		"iommu-cmdline" },
+	{ "amd", PCI, "cpu=amd iommu=no", "iommu=pt", "vfio-pci", "",
+		"iommu-active iommu-cmdline vfio-modules" },
+	{ "gpu", PCI, "cpu=amd iommu=yes gpu=10de:2235/nvidia for=0000:01:00.0", "", "vfio-pci",
+		"0000:01:00.0/10de:2235/nvidia", "iommu-cmdline vfio-modules driver-conflict" },
+	{ "twins", PCI, "iommu=yes gpu=10de:2235/nvidia gpu=10de:2235/nvidia for=0000:02:00.0", "",
+		"vfio-pci", "0000:02:00.0/10de:2235/nvidia+twin",
+		"iommu-cmdline vfio-modules driver-conflict" },
+	{ "console", PCI,
+		"iommu=yes kernel=6.1.0 framebuffer=simple-framebuffer gpu=8086:3e92/i915! "
+		"for=0000:01:00.0",
+		"initcall_blacklist=sysfb_init", "vfio-pci", "0000:01:00.0/8086:3e92/i915+console",
+		"iommu-cmdline vfio-modules driver-conflict boot-framebuffer" },
+	{ "gvt", USHER_GOAL_GVT_G, "cpu=intel iommu=no guc=0 gpu=8086:3e92/i915",
+		"i915.enable_gvt=1", "kvmgt", "", "gvt-g" },
+	{ "gvt-guc", USHER_GOAL_GVT_G, "guc=3 gpu=8086:9b41/i915",
+		"i915.enable_gvt=1 i915.enable_guc=0", "kvmgt", "", "gvt-g" },
+	{ "sriov", USHER_GOAL_INTEL_SRIOV, "iommu=yes gpu=8086:46a6/i915 vfs=7 i915vfs=0",
+		"i915.max_vfs=7 i915.enable_guc=3", "vfio-pci", "",
+		"iommu-cmdline vfio-modules intel-sriov" },
+	{ "sriov-on", USHER_GOAL_INTEL_SRIOV, "iommu=yes gpu=8086:46a6/i915 vfs=7 i915vfs=7", "",
+		"vfio-pci", "", "iommu-cmdline vfio-modules" },
+	{ "host-gpu", USHER_GOAL_HOST_GPU, "cpu=intel iommu=no", "", "", "", "" },
+};
+
+static char *print_holds(const GPtrArray *holds)
+{
+	GString *text = g_string_new(NULL);
+	for (unsigned i = 0; i < holds->len; i++) {
+		const UsherBootHold *hold = holds->pdata[i];
+		g_string_append_printf(text, "%s%s/%s/%s%s%s", i > 0 ? " " : "", hold->address,
+			hold->id, hold->driver, hold->shares_id ? "+twin" : "",
+			hold->shows_console ? "+console" : "");
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void compare_texts(const GPtrArray *texts, const char *expected)
+{
+	g_autofree char *text = usher_text_join_array(texts, " ");
+	g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_wish(const void *data)
+{
+	size_t i = GPOINTER_TO_SIZE(data);
+	World world;
+	set_up(&world, wishes[i].facts);
+	g_autoptr(UsherBootWish) wish =
+		usher_doctor_wish(world.facts, world.inventory, wishes[i].goal, world.address);
+	g_autofree char *holds = print_holds(wish->holds);
+	compare_texts(wish->words, wishes[i].words);
+	compare_texts(wish->modules, wishes[i].modules);
+	compare_texts(wish->promises, wishes[i].promises);
+	g_assert_cmpstr(holds, ==, wishes[i].holds);
+	if (strstr(wishes[i].promises, "iommu-cmdline") != NULL)
+		compare_texts(wish->unwanted, UNWANTED);
+	else
+		compare_texts(wish->unwanted, "");
+	usher_inventory_unref(world.inventory);
+	usher_host_facts_free(world.facts);
+}
+
 /* ---- guests: a plain one, with something else ---- */
 
 static const struct {
@@ -597,6 +674,10 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *path = g_strdup_printf("/doctor/%s/%s", rows[i].id, rows[i].name);
 		g_test_add_data_func(path, &rows[i], test_row);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(wishes); i++) {
+		g_autofree char *path = g_strdup_printf("/doctor/wish/%s", wishes[i].name);
+		g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_wish);
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(guests); i++) {
 		g_autofree char *path =

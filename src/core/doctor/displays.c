@@ -21,6 +21,12 @@ static bool gives_console(const UsherDoctor *doctor)
 		doctor->goal == USHER_GOAL_PCI;
 }
 
+const char *usher_doctor_framebuffer_word(const UsherDoctor *doctor)
+{
+	return usher_host_facts_kernel(doctor->facts) >= 5015 ? "initcall_blacklist=sysfb_init"
+							      : "video=efifb:off";
+}
+
 static void find_framebuffer(UsherDoctor *doctor)
 {
 	const UsherHostFacts *facts = doctor->facts;
@@ -51,8 +57,7 @@ static void find_framebuffer(UsherDoctor *doctor)
 		"that is so (\"can't reserve BAR\").",
 		display->address);
 	usher_finding_fix(finding, "usher host prepare --for pci %s: adds %s", display->address,
-		usher_host_facts_kernel(facts) >= 5015 ? "initcall_blacklist=sysfb_init"
-						       : "video=efifb:off,vesafb:off");
+		usher_doctor_framebuffer_word(doctor));
 	usher_finding_after(finding, "this screen shows nothing of the host after the boot loader");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "core/doctor/cmdline.h"
 #include "core/doctor/private.h"
 
 static const char *const status_names[] = { "ok", "warn", "fail", "unknown", NULL };
@@ -81,31 +82,13 @@ UsherFindingStatus usher_doctor_fails_for(const UsherDoctor *doctor, unsigned go
 GPtrArray *usher_kernel_words(const char *cmdline)
 {
 	GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(GString) word = g_string_new(NULL);
-	bool is_quoted = false;
-	for (const char *at = cmdline;; at++) {
-		if (*at != '\0' && (is_quoted || !g_ascii_isspace(*at))) {
-			is_quoted ^= *at == '"';
-			g_string_append_c(word, *at);
-			continue;
-		}
-		if (word->len > 0)
-			g_ptr_array_add(words, g_strdup(word->str));
-		g_string_truncate(word, 0);
-		if (*at == '\0')
-			return words;
+	g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(UsherWordSpan));
+	(void) usher_cmdline_split(cmdline, spans);
+	for (unsigned i = 0; i < spans->len; i++) {
+		const UsherWordSpan *span = &g_array_index(spans, UsherWordSpan, i);
+		g_ptr_array_add(words, g_strndup(cmdline + span->begin, span->end - span->begin));
 	}
-}
-
-/* What follows the key and its "="; NULL: the word has another key. */
-static const char *value_of(const char *word, const char *key)
-{
-	for (; *key != '\0'; key++, word++) {
-		char a = *word == '-' ? '_' : *word, b = *key == '-' ? '_' : *key;
-		if (a != b)
-			return NULL;
-	}
-	return *word == '=' ? word + 1 : *word == '\0' ? "" : NULL;
+	return words;
 }
 
 const char *usher_kernel_word(
@@ -115,9 +98,10 @@ const char *usher_kernel_word(
 	unsigned n = 0;
 	bool differ = false;
 	for (unsigned i = 0; words != NULL && i < words->len; i++) {
-		const char *value = value_of(words->pdata[i], key);
-		if (value == NULL)
+		const char *word = words->pdata[i];
+		if (!usher_cmdline_same_key(word, key))
 			continue;
+		const char *value = strchr(word, '=') != NULL ? strchr(word, '=') + 1 : "";
 		differ |= last != NULL && strcmp(last, value) != 0;
 		last = value;
 		n++;

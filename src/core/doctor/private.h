@@ -50,6 +50,9 @@ bool usher_device_is_from(const UsherDevice *device, const char *vendor_id);
 /* "the driver nvidia", "no driver". Given. */
 char *usher_doctor_driver(const UsherDevice *device);
 
+/* The word that keeps the kernel off the firmware's picture. */
+const char *usher_doctor_framebuffer_word(const UsherDoctor *doctor);
+
 /* The parts, in the order of the page. */
 void usher_doctor_processor(UsherDoctor *doctor);
 void usher_doctor_iommu(UsherDoctor *doctor);
