@@ -8,12 +8,15 @@
 #include "cli/devices.h"
 #include "cli/why.h"
 #include "core/explain.h"
+#include "host/bars.h"
 #include "host/modules.h"
+#include "host/tree.h"
 
 /* What only this host can tell of a device beside its facts; all NULL of one that usherd has. */
 typedef struct Extras {
 	const UsherInventory *inventory;
 	GPtrArray *modules; /* NULL: unknown */
+	GArray *bars;       /* of UsherBar, NULL: unknown */
 	GPtrArray *holders; /* of UsherHolder, NULL: unknown */
 	char *unseen;       /* sentence on processes that could not be looked into */
 } Extras;
@@ -21,6 +24,7 @@ typedef struct Extras {
 static void extras_clear(Extras *extras)
 {
 	g_clear_pointer(&extras->modules, g_ptr_array_unref);
+	g_clear_pointer(&extras->bars, g_array_unref);
 	g_clear_pointer(&extras->holders, g_ptr_array_unref);
 	g_clear_pointer(&extras->unseen, g_free);
 }
@@ -171,6 +175,39 @@ static void print_relations(const UsherJson *device, const Extras *extras)
 	print_member(device, "mdev types", "mdev_types");
 }
 
+static void print_bars(const Extras *extras)
+{
+	for (unsigned i = 0; extras->bars != NULL && i < extras->bars->len; i++) {
+		const UsherBar *bar = &g_array_index(extras->bars, UsherBar, i);
+		g_autofree char *size = g_format_size_full(bar->size, G_FORMAT_SIZE_IEC_UNITS);
+		print_line(i == 0 ? "BARs" : "", "%u  %s of %s%s%s", bar->index, size,
+			bar->is_io ? "ports" : "memory",
+			bar->is_prefetchable ? ", prefetchable" : "",
+			bar->is_unassigned ? ", without an address" : "");
+	}
+}
+
+static void write_bars(UsherJsonWriter *writer, const GArray *bars)
+{
+	usher_json_key(writer, "bars");
+	if (bars == NULL) {
+		usher_json_write_null(writer);
+		return;
+	}
+	usher_json_begin_array(writer);
+	for (unsigned i = 0; i < bars->len; i++) {
+		const UsherBar *bar = &g_array_index(bars, UsherBar, i);
+		usher_json_begin_object(writer);
+		usher_json_put_int(writer, "index", bar->index);
+		usher_json_put_int(writer, "size_bytes", (int64_t) bar->size);
+		usher_json_put_string(writer, "kind", bar->is_io ? "io" : "memory");
+		usher_json_put_bool(writer, "prefetchable", bar->is_prefetchable);
+		usher_json_put_bool(writer, "unassigned", bar->is_unassigned);
+		usher_json_end_object(writer);
+	}
+	usher_json_end_array(writer);
+}
+
 static void print_verdicts(const UsherJson *device)
 {
 	g_autofree char *verdict = text_of(device, "guard.verdict");
@@ -241,6 +278,7 @@ static void write_extras(UsherJsonWriter *writer, const Extras *extras)
 		usher_json_write_string(writer, extras->modules->pdata[i]);
 	if (extras->modules != NULL)
 		usher_json_end_array(writer);
+	write_bars(writer, extras->bars);
 	usher_json_key(writer, "holders");
 	if (extras->unseen != NULL && extras->holders->len == 0) {
 		usher_json_write_null(writer);
@@ -263,6 +301,7 @@ static void print_page(UsherCli *cli, const UsherJson *device, const Extras *ext
 		print_place(device);
 		print_drivers(device, extras);
 		print_identity(device);
+		print_bars(extras);
 		print_relations(device, extras);
 		print_verdicts(device);
 		print_having(device, extras);
@@ -283,6 +322,15 @@ static void print_page(UsherCli *cli, const UsherJson *device, const Extras *ext
 	printf("%s\n", text);
 }
 
+static GArray *read_bars(const UsherCli *cli, const UsherDevice *device)
+{
+	g_autoptr(UsherTree) tree = usher_tree_open(cli->root, NULL);
+	g_autofree char *path =
+		g_strconcat("sys/bus/pci/devices/", device->address, "/resource", NULL);
+	g_autofree char *text = tree != NULL ? usher_tree_read(tree, path) : NULL;
+	return text != NULL ? usher_bars_parse(text) : NULL;
+}
+
 static bool show_here(UsherCli *cli, GError **error)
 {
 	g_autoptr(UsherInventory) inventory = usher_cli_scan(cli, error);
@@ -297,6 +345,7 @@ static bool show_here(UsherCli *cli, GError **error)
 	g_auto(Extras) extras = { .inventory = inventory };
 	unsigned n_unseen;
 	extras.modules = cli->root == NULL ? usher_modules_for(device) : NULL;
+	extras.bars = read_bars(cli, device);
 	extras.holders = usher_cli_holders(cli, inventory, device->address, &n_unseen, error);
 	if (extras.holders == NULL)
 		return false;

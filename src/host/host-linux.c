@@ -11,6 +11,7 @@
 #include "host/scan.h"
 #include "host/tree.h"
 #include "host/uevents.h"
+#include "host/vpd.h"
 
 /* Mounts, routes and driver_override change without an event. */
 #define LAST_MAX_US    (60 * G_USEC_PER_SEC)
@@ -89,11 +90,8 @@ static UsherInventory *look_again(UsherHostLinux *self, GHashTable *dirty, GErro
 /* Once for each card and boot, and only where reading it disturbs nobody: it wakes the device. */
 static void learn_vpd(UsherHostLinux *self, UsherDevice *device)
 {
-	UsherDeviceType type = (UsherDeviceType) device->type;
-	bool is_asked = type == USHER_TYPE_NETWORK || type == USHER_TYPE_STORAGE ||
-		type == USHER_TYPE_DISPLAY || type == USHER_TYPE_ACCELERATOR;
-	if (!is_asked || device->kind != USHER_DEVICE_PCI || device->facts == NULL ||
-		device->physical_function != NULL || g_strcmp0(device->driver, "vfio-pci") == 0)
+	if (!usher_vpd_is_asked(device) || device->facts == NULL ||
+		g_strcmp0(device->driver, "vfio-pci") == 0)
 		return;
 	g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/vpd", device->address);
 	g_autofree char *identity = usher_device_identity(device);

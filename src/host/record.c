@@ -278,6 +278,12 @@ static void read_more(const char *root, const UsherInventory *inventory)
 		return;
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
 		g_free(usher_tree_read(tree, paths[i]));
+	g_autoptr(GPtrArray) functions = usher_tree_list(tree, "sys/bus/pci/devices");
+	for (unsigned i = 0; functions != NULL && i < functions->len; i++) {
+		g_autofree char *path =
+			g_strconcat("sys/bus/pci/devices/", functions->pdata[i], "/resource", NULL);
+		g_free(usher_tree_read(tree, path));
+	}
 	g_autoptr(GPtrArray) nets = usher_tree_list(tree, "sys/class/net");
 	for (unsigned i = 0; nets != NULL && i < nets->len; i++)
 		read_address(tree, nets->pdata[i]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/scan-parts.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "host/hid.h"
 #include "host/pci-path.h"
 #include "host/usb-path.h"
 
@@ -202,21 +202,14 @@ static void need_keyboard(const UsherTree *tree, UsherInventory *inventory)
 			"has the last keyboard, and no serial line is a console", proof);
 }
 
-/* A report descriptor that begins with the usage page of power devices (HID Usage Tables for Power
- * Devices 1.1, 4). */
 static bool is_power_device(const UsherTree *tree, const char *name)
 {
 	g_autofree char *path =
 		g_strconcat("sys/bus/hid/devices/", name, "/report_descriptor", NULL);
-	g_autofree char *folder_path = g_path_get_dirname(path);
-	g_auto(UsherFd) folder = usher_tree_open_folder(tree, folder_path);
-	g_auto(UsherFd) fd = folder >= 0 ? usher_fd_open(folder, "report_descriptor",
-						   O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL)
-					 : -1;
-	uint8_t head[2];
-	size_t length;
-	return fd >= 0 && usher_fd_read(fd, head, sizeof head, &length, NULL) &&
-		length == sizeof head && head[0] == 0x05 && head[1] == 0x84;
+	g_autoptr(GBytes) descriptor = usher_tree_read_bytes(tree, path);
+	gsize length = 0;
+	const uint8_t *bytes = descriptor != NULL ? g_bytes_get_data(descriptor, &length) : NULL;
+	return bytes != NULL && usher_hid_is_power_device(bytes, length);
 }
 
 static void need_power_supply(const UsherTree *tree, UsherInventory *inventory)

@@ -7,11 +7,13 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "host/pci-path.h"
+#include "host/smbios.h"
 
 #define DRM    "sys/class/drm"
 #define SLOTS  "sys/bus/pci/slots"
 #define UNITS  "sys/class/iommu"
 #define NVIDIA "proc/driver/nvidia/gpus"
+#define SMBIOS "sys/firmware/dmi/tables/DMI"
 
 static UsherDevice *find_device(const UsherInventory *inventory, const char *address)
 {
@@ -70,6 +72,37 @@ static void scan_slots(const UsherTree *tree, UsherInventory *inventory)
 	}
 }
 
+/* A slot has the function at its address, or what hangs on the port that is there. */
+static bool is_in_slot(const UsherDevice *device, const char *slot)
+{
+	size_t length = strlen(slot);
+	const char *port = device->parent != NULL ? device->parent : "";
+	bool is_there = strncmp(device->address, slot, length) == 0 &&
+		device->address[length] == '.' && !usher_device_is_bridge(device);
+	return is_there || (strncmp(port, slot, length) == 0 && port[length] == '.');
+}
+
+/* What firmware says of slots; root alone may read it. */
+static void scan_smbios(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GBytes) table = usher_tree_read_bytes(tree, SMBIOS);
+	gsize length = 0;
+	const uint8_t *bytes = table != NULL ? g_bytes_get_data(table, &length) : NULL;
+	UsherSmbios structure;
+	for (size_t at = 0; bytes != NULL && usher_smbios_take(bytes + at, length - at, &structure);
+		at += structure.size) {
+		g_autofree char *label = NULL, *slot = NULL;
+		if (!usher_smbios_slot(&structure, &label, &slot))
+			continue;
+		for (unsigned i = 0; i < inventory->devices->len; i++) {
+			UsherDevice *device = inventory->devices->pdata[i];
+			if (device->slot_label == NULL && device->physical_function == NULL &&
+				is_in_slot(device, slot))
+				device->slot_label = g_strdup(label);
+		}
+	}
+}
+
 static void scan_units(const UsherTree *tree, UsherInventory *inventory)
 {
 	g_autoptr(GPtrArray) units = usher_tree_list(tree, UNITS);
@@ -112,6 +145,7 @@ void usher_scan_nodes(const UsherTree *tree, UsherInventory *inventory)
 {
 	scan_drm(tree, inventory);
 	scan_slots(tree, inventory);
+	scan_smbios(tree, inventory);
 	scan_units(tree, inventory);
 	scan_nvidia(tree, inventory);
 }

@@ -3,12 +3,14 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/text.h"
 #include "host/names.h"
 #include "host/pci-ids.h"
 #include "host/pci-path.h"
+#include "host/vpd.h"
 
 #define DEVICES "sys/bus/pci/devices"
 
@@ -79,15 +81,18 @@ static bool is_asleep(int folder)
 
 /* Configuration space of a virtual function doesn't say who it is, and its serial number is its
  * physical function's. What sleeps in reality is not woken for a look. */
-static void fill_ids(const Reader *reader, int folder, UsherDevice *device)
+static void fill_ids(const Reader *reader, int folder, UsherDevice *device, GPtrArray *notes)
 {
 	UsherPciIds ids;
 	bool is_virtual = device->physical_function != NULL;
 	bool is_by_attributes =
 		is_virtual || (usher_tree_is_live(reader->tree) && is_asleep(folder));
 	if (!(is_by_attributes && usher_pci_attributes_read(folder, &ids)) &&
-		!usher_pci_ids_read(folder, &ids, is_by_attributes ? NULL : &device->serial))
+		!usher_pci_ids_read(folder, &ids, is_by_attributes ? NULL : &device->serial)) {
+		g_ptr_array_add(
+			notes, g_strdup_printf("who %s is could not be read", device->address));
 		return;
+	}
 	device->facts->serial = g_strdup(device->serial);
 	device->vendor_id = print_hex(ids.vendor, 4);
 	device->device_id = print_hex(ids.device, 4);
@@ -176,6 +181,19 @@ static void fill_display(int folder, UsherDevice *device, UsherInventory *invent
 		inventory->boot_display_known = false;
 }
 
+/* Of a recording: no kernel and no card is behind it that could hang. */
+static void fill_recorded(int folder, UsherDevice *device)
+{
+	device->driver_override = usher_attr_read(folder, "driver_override");
+	g_auto(UsherFd) fd = usher_vpd_is_asked(device)
+		? usher_fd_open(folder, "vpd", O_RDONLY | O_NONBLOCK | O_NOFOLLOW, NULL)
+		: -1;
+	uint8_t bytes[USHER_VPD_MAX];
+	size_t length;
+	if (fd >= 0 && usher_fd_read(fd, bytes, sizeof bytes, &length, NULL))
+		device->facts->vpd_serial = usher_vpd_serial(bytes, length);
+}
+
 /* A device that goes while it is read is left out. */
 static UsherDevice *read_device(Reader *reader, const char *address, UsherInventory *inventory)
 {
@@ -187,14 +205,13 @@ static UsherDevice *read_device(Reader *reader, const char *address, UsherInvent
 	device->address = g_strdup(address);
 	device->facts = usher_device_facts_new();
 	device->physical_function = usher_attr_link_name(folder, "physfn");
-	fill_ids(reader, folder, device);
+	fill_ids(reader, folder, device, inventory->notes);
 	fill_place(target, folder, device);
 	fill_functions(folder, device);
 	fill_abilities(folder, device);
 	fill_display(folder, device, inventory);
-	/* Of a recording: no kernel is behind it that could hang. */
 	if (!usher_tree_is_live(reader->tree))
-		device->driver_override = usher_attr_read(folder, "driver_override");
+		fill_recorded(folder, device);
 	usher_names_fill(reader->names, device);
 	return device;
 }
@@ -243,5 +260,9 @@ void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
 		addresses = g_ptr_array_new();
 	}
 	usher_scan_pci_at(tree, addresses, inventory);
+	if (usher_tree_is_live(tree) && geteuid() != 0)
+		g_ptr_array_add(inventory->notes,
+			g_strdup("serial numbers of PCI functions were not read: "
+				 "only root reads all of their configuration space"));
 	inventory->has_iommu = has_iommu(tree, inventory);
 }

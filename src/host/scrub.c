@@ -5,6 +5,7 @@
 
 #include "core/identity.h"
 #include "core/pci-addr.h"
+#include "host/smbios.h"
 
 #define SHORTEST     6 /* a text that is replaced wherever it stands; shorter ones only alone */
 #define MAC_TEXT     17
@@ -562,6 +563,8 @@ static GString *scrub_text(const char *path, const char *text)
 GString *usher_scrub_content(
 	UsherScrub *scrub, const char *path, const char *content, size_t length)
 {
+	if (strcmp(path, "sys/firmware/dmi/tables/DMI") == 0)
+		return usher_smbios_slots_only((const uint8_t *) content, length);
 	if (is_config(path) || is_vpd(path))
 		return scrub_binary(scrub, path, content, length);
 	if (g_str_has_prefix(path, "sys/") || is_secret_file(path))

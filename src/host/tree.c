@@ -119,7 +119,7 @@ GPtrArray *usher_attr_list(int folder, const char *path)
 	return list_folder(usher_fd_open(folder, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, NULL));
 }
 
-static char *read_text(int fd)
+static GString *read_all(int fd)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_autofree char *buffer = g_malloc(ATTR_MAX);
@@ -130,9 +130,17 @@ static char *read_text(int fd)
 			return NULL;
 		g_string_append_len(text, buffer, (gssize) length);
 	} while (length == ATTR_MAX);
+	return g_steal_pointer(&text);
+}
+
+static char *read_text(int fd)
+{
+	GString *text = read_all(fd);
+	if (text == NULL)
+		return NULL;
 	if (text->len > 0 && text->str[text->len - 1] == '\n')
 		g_string_truncate(text, text->len - 1);
-	return g_string_free(g_steal_pointer(&text), FALSE);
+	return g_string_free(text, FALSE);
 }
 
 /* NONBLOCK: somebody may have put a FIFO into a recording. */
@@ -148,6 +156,13 @@ char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known
 	char *text = fd >= 0 ? read_text(fd) : NULL;
 	*known = *known && (fd < 0 || text != NULL);
 	return text;
+}
+
+GBytes *usher_tree_read_bytes(const UsherTree *tree, const char *path)
+{
+	g_auto(UsherFd) fd = open_in_tree(tree, path, O_RDONLY | O_NONBLOCK);
+	GString *bytes = fd >= 0 ? read_all(fd) : NULL;
+	return bytes != NULL ? g_string_free_to_bytes(bytes) : NULL;
 }
 
 char *usher_tree_link(const UsherTree *tree, const char *path)

@@ -34,6 +34,8 @@ char *usher_tree_read(const UsherTree *tree, const char *path);
  * there and can't be read. */
 char *usher_tree_read_known(const UsherTree *tree, const char *path, bool *known);
 GPtrArray *usher_tree_list_known(const UsherTree *tree, const char *path, bool *known);
+/* The same, as it is. */
+GBytes *usher_tree_read_bytes(const UsherTree *tree, const char *path);
 /* The target of a link. */
 char *usher_tree_link(const UsherTree *tree, const char *path);
 

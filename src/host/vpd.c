@@ -36,6 +36,14 @@ static char *find_serial(const uint8_t *fields, size_t length)
 	return NULL;
 }
 
+bool usher_vpd_is_asked(const UsherDevice *device)
+{
+	UsherDeviceType type = usher_device_type_of_class(usher_device_class(device));
+	return device->kind == USHER_DEVICE_PCI && device->physical_function == NULL &&
+		(type == USHER_TYPE_NETWORK || type == USHER_TYPE_STORAGE ||
+			type == USHER_TYPE_DISPLAY || type == USHER_TYPE_ACCELERATOR);
+}
+
 char *usher_vpd_serial(const uint8_t *bytes, size_t length)
 {
 	for (size_t at = 0; at < length;) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole machines. Composed ones, tests/data/composed/NAME.txt: a description of a line a thing, and
- * what must be found of it, written by hand; recorded and read again they are the same. Recorded ones, where there are any beside the sources:
- * each against tests/data/machines/NAME.json, and both against tests/data/doctor/NAME.txt, which
- * USHER_REGENERATE=1 writes anew. Names of the
- * hardware database, which differ from one machine to the next, and what is null, false or empty
- * are left out of those, and so is the number of virtual functions where there are none.
+ * what must be found of it, written by hand; recorded and read again they are the same. Recorded
+ * ones, where there are any beside the sources: each against tests/data/machines/NAME.json, and both
+ * against tests/data/doctor/NAME.txt, which USHER_REGENERATE=1 writes anew. Names of the hardware
+ * database, which differ from one machine to the next, and what is null, false or empty are left out
+ * of those, and so is the number of virtual functions where there are none.
  *
  *   pci 0000:00:1c.0/0000:01:00.0 8086:1533:020000 driver=igb group=14 numa=-1 serial=0011223344556677
  *     sub=8086:0001 override=(null) reset=flr config=64 total=7 pf=0000:05:00.0 boot_vga=1 label=…
@@ -20,6 +20,8 @@
  *   mount 254:0 /dev/mapper/vg-root / ext4 | swap /dev/sda2
  *   route eth0 00000000/00000000 | route6 eth0 | tcp LOCAL REMOTE   as /proc/net has them
  *   keyboard input3 at=0000:00:14.0 | console ttyS0
+ *   slot PCIEX16_1 0000:01:00              SMBIOS' name of it
+ *   vpd 0000:01:00.0 SERIAL
  *   line PATH TEXT                         one more line of a file
  *   bare                                   /proc and the classes are not there
  *
@@ -47,6 +49,7 @@ typedef struct Machine {
 	GHashTable *folders; /* address, or name of a block or net device → its folder below root */
 	GHashTable *texts;   /* path → GString: files that grow by lines */
 	bool is_bare;
+	GString *smbios;   /* the table */
 	GPtrArray *wanted; /* lines that say what must be found */
 } Machine;
 
@@ -61,6 +64,7 @@ static Machine *machine_new(void)
 	machine->root = g_dir_make_tmp("usher-machine-XXXXXX", NULL);
 	machine->folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	machine->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_text);
+	machine->smbios = g_string_new(NULL);
 	machine->wanted = g_ptr_array_new_with_free_func(g_free);
 	return machine;
 }
@@ -73,6 +77,7 @@ static void machine_free(Machine *machine)
 	g_assert_cmpint(usher_child_await(&child, 60 * G_USEC_PER_SEC), ==, USHER_CHILD_ENDED);
 	g_hash_table_unref(machine->folders);
 	g_hash_table_unref(machine->texts);
+	g_string_free(machine->smbios, TRUE);
 	g_ptr_array_unref(machine->wanted);
 	g_free(machine->root);
 	g_free(machine);
@@ -278,7 +283,8 @@ static void make_hid(Machine *machine, char **words)
 		folder_of(machine, option(words, "at", 0)), "1:1.0", words[1], NULL);
 	g_autofree char *link = g_strconcat("sys/bus/hid/devices/", words[1], NULL);
 	put(machine, folder, "report_descriptor",
-		flag(words, "ups") ? "\x05\x84\x09\x04" : "\x05\x01");
+		flag(words, "ups") ? "\x05\x84\x09\x04\xa1\x01\xc0"
+				   : "\x05\x01\x09\x02\xa1\x01\xc0");
 	put_link(machine, link, folder);
 }
 
@@ -445,6 +451,38 @@ static void make_console(Machine *machine, char **words)
 	add_line(machine, "proc/consoles", line);
 }
 
+/* slot PCIEX16_1 0000:01:00: SMBIOS 3.6, 7.10 */
+static void make_slot(Machine *machine, char **words)
+{
+	uint32_t segment = 0, bus = 0, device = 0;
+	g_auto(GStrv) parts = g_strsplit(words[2], ":", 3);
+	uint32_t *values[] = { &segment, &bus, &device };
+	for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+		uint64_t value;
+		g_assert_true(usher_text_parse_hex(parts[i], UINT16_MAX, &value, NULL));
+		*values[i] = (uint32_t) value;
+	}
+	const char fixed[] = { 9, 0x11, 0, 9, 1, (char) 0xaa, 13, 3, 4, 1, 0, 12, 1, (char) segment,
+		(char) (segment >> 8), (char) bus, (char) (device << 3) };
+	g_string_append_len(machine->smbios, fixed, sizeof fixed);
+	g_string_append_len(machine->smbios, words[1], (gssize) strlen(words[1]) + 1);
+	g_string_append_c(machine->smbios, '\0');
+}
+
+/* vpd 0000:01:00.0 SERIAL: PCI 3.0, appendix I */
+static void make_vpd(Machine *machine, char **words)
+{
+	size_t length = strlen(words[2]);
+	g_autoptr(GString) vpd = g_string_new_len("\x82\x04\x00"
+						  "Card\x90",
+		8);
+	g_string_append_printf(
+		vpd, "%c%cSN%c%s\x78", (char) (length + 3), 0, (char) length, words[2]);
+	g_autofree char *path = g_build_filename(folder_of(machine, words[1]), "vpd", NULL);
+	g_autofree char *whole = make_parent(machine, path);
+	g_assert_true(g_file_set_contents(whole, vpd->str, (gssize) vpd->len, NULL));
+}
+
 static void make_line(Machine *machine, char **words)
 {
 	g_autofree char *text = g_strjoinv(" ", words + 2);
@@ -478,6 +516,8 @@ static const struct {
 	{ "route6", make_route6 },
 	{ "tcp", make_tcp },
 	{ "console", make_console },
+	{ "slot", make_slot },
+	{ "vpd", make_vpd },
 	{ "line", make_line },
 	{ "bare", make_bare },
 };
@@ -521,6 +561,10 @@ static void finish(Machine *machine)
 			"Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask");
 		put(machine, "proc", "swaps", "Filename Type Size Used Priority");
 	}
+	g_autofree char *table = make_parent(machine, "sys/firmware/dmi/tables/DMI");
+	if (machine->smbios->len > 0)
+		g_assert_true(g_file_set_contents(
+			table, machine->smbios->str, (gssize) machine->smbios->len, NULL));
 	GHashTableIter iter;
 	void *path, *text;
 	g_hash_table_iter_init(&iter, machine->texts);

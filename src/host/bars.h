@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The memory of a PCI function that others reach: its base address registers. */
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct UsherBar {
+	unsigned index;
+	uint64_t size;
+	bool is_io, is_prefetchable;
+	bool is_unassigned; /* firmware and kernel found no room for it */
+} UsherBar;
+
+/* Those that it has, of the text of "resource"; lines that are none are left out. */
+GArray *usher_bars_parse(const char *text);

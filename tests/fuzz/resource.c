@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text of a function's base address registers. */
+#include "fuzz.h"
+
+#include "host/bars.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	g_autofree char *text = g_strndup((const char *) data, size);
+	g_autoptr(GArray) bars = usher_bars_parse(text);
+	g_assert(bars->len <= 6);
+	for (unsigned i = 0; i < bars->len; i++) {
+		const UsherBar *bar = &g_array_index(bars, UsherBar, i);
+		g_assert(bar->size > 0 && bar->index < 6);
+	}
+	return 0;
+}
