@@ -196,14 +196,19 @@ def read_slowly(root):
 # ---- what is compared
 
 
-def scan(root, expected_code=0):
-    command = [USHER, "--root", root, "device", "list", "--json"]
+def scan_with_notes(root):
+    command = [USHER, "--root", root, "device", "list", "--json", "--verbose"]
     if os.geteuid() == 0:
         command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--", *command]
     done = subprocess.run(command, capture_output=True, timeout=60)
-    if done.returncode != expected_code:
+    if done.returncode != 0:
         raise AssertionError(f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
-    return {device["address"]: device for device in json.loads(done.stdout) if device["kind"] == "pci"}
+    devices = {device["address"]: device for device in json.loads(done.stdout) if device["kind"] == "pci"}
+    return devices, done.stderr.decode(errors="replace")
+
+
+def scan(root):
+    return scan_with_notes(root)[0]
 
 
 def read_as_nobody(root):
@@ -227,7 +232,8 @@ def read_as_nobody(root):
 
 
 def differences(root):
-    wanted, got = read_as_nobody(root), scan(root)
+    wanted = read_as_nobody(root)
+    got, notes = scan_with_notes(root)
     lines = [f"{address}: only one has it" for address in wanted.keys() ^ got.keys()]
     for address in wanted.keys() & got.keys():
         for name, value in wanted[address].items():
@@ -237,6 +243,8 @@ def differences(root):
         # Nothing is free because it could not be read.
         if guard["verdict"] == "free" and got[address]["class"] is None:
             lines.append(f"{address}: free, and nobody knows what it is")
+        if got[address]["vendor_id"] is None and f"who {address} is could not be read" not in notes:
+            lines.append(f"{address}: nobody knows who it is, and there is no note")
         if (guard["verdict"] == "free") != (guard["reasons"] == []):
             lines.append(f"{address}: {guard['verdict']} for {guard['reasons']}")
     return lines
@@ -283,6 +291,20 @@ def pick_paths(root):
     return sorted(paths)
 
 
+def test_closed(root, chance):
+    """What is there and may not be read is null, with a note of its own."""
+    links = sorted(pathlib.Path(root, "sys/bus/pci/devices").iterdir())
+    path = chance.choice(links).resolve() / "numa_node"
+    path.write_text("1\n")
+    path.chmod(0)
+    devices, notes = scan_with_notes(root)
+    path.unlink()
+    if devices[path.parent.name]["numa_node"] is not None:
+        raise AssertionError(f"{path} could not be read, and has a value")
+    if not re.search(rf"^note: \S*/{path.parent.name}/numa_node could not be read: Permission denied$", notes, re.M):
+        raise AssertionError(f"no note of {path}: {notes[-500:]}")
+
+
 def test_vanishing(root, chance):
     """A folder's content goes and comes while it is scanned: whatever is found, nothing breaks."""
     links = [path for path in pathlib.Path(root, "sys/bus/pci/devices").iterdir() if path.is_symlink()]
@@ -319,6 +341,11 @@ def test_machine(archive, folder):
     chance = random.Random(f"{SEED} {name}")
     lines = differences(root)
     tap(not lines, name, "\n".join(lines))
+    try:
+        test_closed(root, chance)
+        tap(True, f"{name}, closed")
+    except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
+        tap(False, f"{name}, closed", f"SEED={SEED}\n{error}")
     for n in range(ROUNDS):
         paths = pick_paths(root)
         for path in chance.sample(paths, min(len(paths), 5 + len(paths) // 30)):
