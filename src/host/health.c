@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/health-parts.h"
 
-#include <fcntl.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/text.h"
 
 #define ACPI_TABLES  "sys/firmware/acpi/tables"
-#define SECURE_BOOT  "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SECURE_BOOT  "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define FRAMEBUFFERS "sys/bus/platform/drivers"
 #define NVIDIA       "proc/driver/nvidia"
 #define DMAR_FLAGS   37 /* include/acpi/actbl1.h: offset in the table */
@@ -25,16 +23,12 @@ static UsherFact fact_of(const UsherTree *tree, const char *folder, const char *
 }
 
 /* One byte of a binary file; −1: it can't be read. */
-static int byte_of(const UsherTree *tree, const char *folder, const char *name, size_t offset)
+static int byte_of(const UsherTree *tree, const char *path, size_t offset)
 {
-	g_auto(UsherFd) at = usher_tree_open_folder(tree, folder);
-	g_auto(UsherFd) fd = at >= 0 ? usher_fd_open_below(at, name, O_RDONLY, NULL) : -1;
-	uint8_t bytes[64];
+	g_autoptr(GBytes) bytes = usher_tree_read_bytes(tree, path);
 	size_t length = 0;
-	g_assert(offset < sizeof bytes);
-	if (fd < 0 || !usher_fd_read(fd, bytes, sizeof bytes, &length, NULL) || length <= offset)
-		return -1;
-	return bytes[offset];
+	const uint8_t *data = bytes != NULL ? g_bytes_get_data(bytes, &length) : NULL;
+	return offset < length ? data[offset] : -1;
 }
 
 /* ---- processor ---- */
@@ -78,11 +72,11 @@ static void read_firmware(const UsherTree *tree, UsherHostFacts *facts)
 {
 	facts->has_dmar = fact_of(tree, ACPI_TABLES, "DMAR");
 	facts->has_ivrs = fact_of(tree, ACPI_TABLES, "IVRS");
-	int flags = byte_of(tree, ACPI_TABLES, "DMAR", DMAR_FLAGS);
+	int flags = byte_of(tree, ACPI_TABLES "/DMAR", DMAR_FLAGS);
 	if (flags >= 0)
 		facts->dmar_flags = flags;
 	facts->is_efi = fact_of(tree, "sys/firmware", "efi");
-	int secure = byte_of(tree, "sys/firmware/efi/efivars", SECURE_BOOT, 4);
+	int secure = byte_of(tree, SECURE_BOOT, 4);
 	if (secure >= 0)
 		facts->secure_boot = secure == 1 ? USHER_FACT_YES : USHER_FACT_NO;
 }

@@ -265,8 +265,8 @@ static void read_address(const UsherTree *tree, const char *name)
 	}
 }
 
-/* Of use to who reads a recording, and to what else than a scan reads hosts. */
-static void read_more(const char *root, const UsherInventory *inventory)
+/* Of use to who reads a recording, and to what else than a scan reads hosts. True: the host is whole. */
+static bool read_more(const char *root, const UsherInventory *inventory)
 {
 	static const char *const paths[] = { "proc/cmdline", "proc/cpuinfo", "proc/consoles",
 		"sys/class/dmi/id/sys_vendor", "sys/class/dmi/id/product_name",
@@ -275,7 +275,7 @@ static void read_more(const char *root, const UsherInventory *inventory)
 		"sys/class/dmi/id/bios_date", "proc/sys/kernel/osrelease" };
 	g_autoptr(UsherTree) tree = usher_tree_open(root, NULL);
 	if (tree == NULL)
-		return;
+		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++)
 		g_free(usher_tree_read(tree, paths[i]));
 	g_autoptr(GPtrArray) functions = usher_tree_list(tree, "sys/bus/pci/devices");
@@ -289,6 +289,7 @@ static void read_more(const char *root, const UsherInventory *inventory)
 		read_address(tree, nets->pdata[i]);
 	if (inventory != NULL)
 		usher_host_facts_free(usher_health_read(tree, inventory));
+	return usher_tree_is_whole(tree);
 }
 
 static void learn(UsherRecording *recording, UsherScrub *scrub)
@@ -370,7 +371,7 @@ UsherRecording *usher_recording_make(
 	recording->entries = new_entries();
 	(void) usher_fd_set_witness((UsherFdWitness){ witness, recording });
 	g_autoptr(UsherInventory) inventory = usher_scan(root, helper, error);
-	read_more(root, inventory);
+	bool is_whole = read_more(root, inventory);
 	(void) usher_fd_set_witness((UsherFdWitness){ NULL, NULL });
 	if (inventory == NULL)
 		return NULL;
@@ -388,6 +389,8 @@ UsherRecording *usher_recording_make(
 	}
 	Entry *mark = add_entry(recording, USHER_RECORDING_MARK, S_IFREG);
 	mark->content = g_string_new("usher " USHER_VERSION "\n");
+	if (is_whole)
+		g_string_append(mark->content, USHER_RECORDING_WHOLE "\n");
 	recording->n_files = count_files(recording);
 	return g_steal_pointer(&recording);
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -42,12 +41,6 @@ void usher_tree_free(UsherTree *tree)
 bool usher_tree_is_live(const UsherTree *tree)
 {
 	return tree->fd == AT_FDCWD;
-}
-
-bool usher_tree_is_whole(const UsherTree *tree)
-{
-	return usher_tree_is_live(tree) ||
-		faccessat(tree->fd, USHER_RECORDING_MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int try_in_tree(const UsherTree *tree, const char *path, int flags, GError **error)
@@ -163,6 +156,15 @@ GBytes *usher_tree_read_bytes(const UsherTree *tree, const char *path)
 	g_auto(UsherFd) fd = open_in_tree(tree, path, O_RDONLY | O_NONBLOCK);
 	GString *bytes = fd >= 0 ? read_all(fd) : NULL;
 	return bytes != NULL ? g_string_free_to_bytes(bytes) : NULL;
+}
+
+bool usher_tree_is_whole(const UsherTree *tree)
+{
+	if (usher_tree_is_live(tree))
+		return true;
+	g_autofree char *mark = usher_tree_read(tree, USHER_RECORDING_MARK);
+	g_auto(GStrv) lines = g_strsplit(mark != NULL ? mark : "", "\n", -1);
+	return g_strv_contains((const char *const *) lines, USHER_RECORDING_WHOLE);
 }
 
 char *usher_tree_link(const UsherTree *tree, const char *path)

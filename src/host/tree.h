@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A file by which a recording is known. */
-#define USHER_RECORDING_MARK ".usher-recording"
+/* A file by which a recording is known; of one that was made of a whole host it has such a line. */
+#define USHER_RECORDING_MARK  ".usher-recording"
+#define USHER_RECORDING_WHOLE "whole"
 
 typedef struct UsherTree UsherTree;
 /* "", "/" and NULL: this machine. */

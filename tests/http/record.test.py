@@ -29,6 +29,18 @@ def devices(root=None):
     return json.loads(usher("device", "list", "--all", "--json", *(["--root", root] if root else [])).stdout)
 
 
+def doctor(root=None):
+    """Its findings; the status says whether one of them fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("USHER_")}
+    done = subprocess.run([f"{BUILD}/usher", "doctor", "--json", *(["--root", root] if root else [])],
+                          capture_output=True, text=True, timeout=120, env=clean, check=False)
+    answer = json.loads(done.stdout)
+    fails = any(finding["status"] == "fail" for finding in answer["findings"])
+    if done.returncode != fails:
+        raise AssertionError(f"doctor: {done.returncode}\n{done.stdout}{done.stderr}")
+    return answer
+
+
 def put(root, path, content):
     whole = pathlib.Path(root, path)
     whole.parent.mkdir(parents=True, exist_ok=True)
@@ -127,6 +139,9 @@ class Record(unittest.TestCase):
             into = self.record(name=f"r.{suffix}")
         self.compare(devices(), devices(into))
         self.compare(devices(), devices(self.record("--raw", name="raw.tar")))
+        self.assertEqual(doctor(), doctor(into))
+        again = self.record("--root", into, name="again.tar")
+        self.assertEqual(doctor(), doctor(again))
 
     def test_without_root(self):
         if os.geteuid() != 0:
@@ -156,6 +171,7 @@ class Record(unittest.TestCase):
                 self.assertGreater(len(before), 5)
                 into = self.record("--root", root, name=f"{name}.tar.zst")
                 self.compare(before, devices(into))
+                self.assertEqual(doctor(root), doctor(into))
                 again = self.record("--root", into, name=f"{name}-again.tar.gz")
                 self.compare(before, devices(again))
 
