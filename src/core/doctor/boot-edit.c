@@ -265,8 +265,9 @@ bool usher_boot_edit_words(
 		g_ptr_array_new_with_free_func((GDestroyNotify) usher_boot_edit_free);
 	g_autoptr(GArray) ordinals = g_array_new(FALSE, FALSE, sizeof(unsigned));
 	Editor editor = { copies, spots, seats, words, made, ordinals };
-	if (!say_all(&editor, wish->unwanted, /* is_wanted */ false, error) ||
-		!say_all(&editor, wish->words, /* is_wanted */ true, error) ||
+	/* In this order, what contradicts a wanted word is replaced where it stands. */
+	if (!say_all(&editor, wish->words, /* is_wanted */ true, error) ||
+		!say_all(&editor, wish->unwanted, /* is_wanted */ false, error) ||
 		!fill_statements(&editor, error))
 		return false;
 	for (unsigned i = 0; i < files->len; i++) {
