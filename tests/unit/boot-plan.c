@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "core/doctor/boot-guard.h"
+#include "inventory-text.h"
 
 #define GRUB  "etc/default/grub"
 #define LINE  "etc/kernel/cmdline"
@@ -332,6 +334,45 @@ static void test_warnings(void)
 	}
 }
 
+/* ---- what the host needs stays ---- */
+
+static void test_may_hold(void)
+{
+	static const char world[] =
+		"dev 0000:00:02.0 030000 driver=i915 group=1 boot\n"
+		"dev 0000:00:1c.0 060400 driver=pcieport group=2\n"
+		"dev 0000:04:00.0 010802 driver=nvme group=4\n"
+		"dev 0000:05:00.0 030000 driver=nvidia group=5\n"
+		"dev 0000:05:00.1 040300 driver=snd_hda_intel group=5\n"
+		"dev 0000:06:00.0 020000 driver=e1000e group=6\n"
+		"dev 0000:07:00.0 020000 driver=e1000e group=6\n"
+		"block nvme0n1 259:0 pci=0000:04:00.0\nmount 259:0 /dev/nvme0n1 /\n"
+		"net eth0 pci=0000:06:00.0\nroute eth0\niommu\n";
+	static const struct {
+		const char *address, *part;
+	} rows[] = {
+		{ "0000:05:00.0", NULL },
+		{ "0000:00:02.0", NULL },
+		{ "0000:04:00.0", "0000:04:00.0 holds /" },
+		{ "0000:06:00.0", "0000:06:00.0 can't be kept off the host" },
+		{ "0000:07:00.0", "0000:06:00.0 carries the default route" },
+		{ "0000:00:1c.0", "is a bridge" },
+	};
+	g_autoptr(UsherInventory) inventory = inventory_of_text(world);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(UsherBootWish) wish = usher_boot_wish_new();
+		(void) add_hold(wish, rows[i].address, "8086:10d3", NULL);
+		g_autoptr(GError) error = NULL;
+		bool may = usher_boot_may_hold(inventory, wish, &error);
+		g_assert_cmpint(may, ==, rows[i].part == NULL);
+		if (rows[i].part == NULL)
+			continue;
+		g_assert_error(error, USHER_ERROR, USHER_ERROR_DENIED);
+		if (strstr(error->message, rows[i].part) == NULL)
+			g_error("%s", error->message);
+	}
+}
+
 /* ---- and back ---- */
 
 static UsherBootFacts *facts_after(const UsherBootFacts *facts, const UsherBootPlan *plan)
@@ -434,6 +475,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/boot-plan/foreign-ids", test_foreign_ids);
 	g_test_add_func("/boot-plan/gvt", test_gvt);
 	g_test_add_func("/boot-plan/warnings", test_warnings);
+	g_test_add_func("/boot-plan/may-hold", test_may_hold);
 	g_test_add_func("/boot-plan/revert", test_revert);
 	g_test_add_func("/boot-plan/conflict", test_conflict);
 	g_test_add_func("/boot-plan/grubby-back", test_grubby_back);
