@@ -98,7 +98,7 @@ static void print_page(
 	print_status(findings, USHER_FINDING_OK, "fine", is_whole);
 }
 
-static UsherGoal goal_of(const UsherCli *cli)
+UsherGoal usher_cli_goal(const UsherCli *cli)
 {
 	const char *name = usher_cli_text(cli, "for");
 	for (unsigned i = 0; name != NULL && i < USHER_N_GOALS; i++) {
@@ -185,7 +185,7 @@ bool usher_cmd_doctor(UsherCli *cli, GError **error)
 	if (tree == NULL || !find_subject(cli, inventory, &address, error))
 		return false;
 	g_autoptr(UsherHostFacts) facts = usher_health_read(tree, inventory);
-	UsherGoal goal = goal_of(cli);
+	UsherGoal goal = usher_cli_goal(cli);
 	g_autoptr(GPtrArray) findings = usher_doctor_examine(facts, inventory, goal, address);
 	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
 	g_autofree char *of = g_strdup_printf("host %s, for %s", host, usher_goal_names[goal]);

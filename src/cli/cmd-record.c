@@ -5,12 +5,11 @@
 #include <sys/random.h>
 
 #include "base/error.h"
-#include "cli/cli.h"
+#include "cli/devices.h"
 #include "host/record.h"
 #include "host/tree.h"
 
-/* A recording stays as it was made. */
-static bool is_in_recording(const char *path)
+bool usher_cli_is_in_recording(const char *path)
 {
 	g_autofree char *whole = g_canonicalize_filename(path, NULL);
 	for (char *slash = strrchr(whole, '/'); slash != NULL; slash = strrchr(whole, '/')) {
@@ -56,7 +55,7 @@ bool usher_cmd_record(UsherCli *cli, GError **error)
 	if (!usher_recording_is_name(path))
 		return usher_cli_misuse(cli, error,
 			"'%s' does not end with .tar, .tar.gz, .tar.xz or .tar.zst", path);
-	if (is_in_recording(path)) {
+	if (usher_cli_is_in_recording(path)) {
 		usher_error_set(error, USHER_ERROR_DENIED,
 			"'%s' is in a recording, and a recording is never written to", path);
 		return false;

@@ -124,6 +124,18 @@ static const UsherFlag doctor_flags[] = {
 	VERBOSE_FLAG,
 	{ NULL },
 };
+#define YES_FLAG \
+	{ \
+		"yes", 0, USHER_FLAG_SWITCH, NULL, "do it without asking, warnings and all" \
+	}
+static const UsherFlag prepare_flags[] = {
+	{ "for", 0, USHER_FLAG_TEXT, "GOAL", "what the host is to be ready for (pci)",
+		usher_goal_names },
+	YES_FLAG,
+	VERBOSE_FLAG,
+	{ NULL },
+};
+static const UsherFlag revert_flags[] = { YES_FLAG, VERBOSE_FLAG, { NULL } };
 static const UsherFlag record_flags[] = {
 	{ "raw", 0, USHER_FLAG_SWITCH, NULL, "with serial numbers, addresses and all as they are" },
 	VERBOSE_FLAG,
@@ -152,6 +164,18 @@ const UsherCommand usher_commands[] = {
 		"  usher doctor --for pci 0000:01:00.0 --json\n"
 		"  usher doctor --guest win11",
 		"devices", usher_cmd_doctor },
+	{ "host", "show", "", 0, 0, 0, "How this host boots, and what usher changed of that",
+		device_look_flags, NULL, NULL, usher_cmd_host_show },
+	{ "host", "prepare", "[ADDRESS]", 0, 1, USHER_COMMAND_WRITES,
+		"Make this host ready for a goal: its boot files, shown before", prepare_flags,
+		"  usher host prepare --dry-run\n"
+		"  usher host prepare --for gvt-g\n"
+		"  usher host prepare --for pci 0000:01:00.0 --yes",
+		"devices", usher_cmd_host_prepare },
+	{ "host", "revert", "", 0, 0, USHER_COMMAND_WRITES,
+		"Put back what host prepare changed, and nothing else", revert_flags,
+		"  usher host revert --dry-run", NULL, usher_cmd_host_revert },
+
 	{ "device", "list", "", 0, 0, 0, "Devices of this host, or of nodes", device_list_flags,
 		"  usher device list --type display,network\n"
 		"  usher device list --free --group-by iommu\n"

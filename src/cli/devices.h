@@ -2,6 +2,7 @@
 #pragma once
 /* Devices of this host, scanned here and enriched by usherd when it answers at once. */
 #include "cli/cli.h"
+#include "core/doctor/finding.h"
 #include "core/inventory.h"
 #include "host/holders.h"
 
@@ -19,6 +20,11 @@ GPtrArray *usher_cli_scan_devices(UsherCli *cli, GError **error);
 /* "NODE/ADDRESS" or the id of a device by any of its names: bare addresses where they are
  * unambiguous. Asks usherd. */
 char *usher_cli_resolve_device(UsherCli *cli, const char *name, GError **error);
+
+/* cmd-doctor.c: what --for says. */
+UsherGoal usher_cli_goal(const UsherCli *cli);
+/* cmd-record.c: the path is of a recording, which stays as it was made. */
+bool usher_cli_is_in_recording(const char *path);
 
 /* cmd-device-users.c: of UsherHolder. address: of the device and of what hangs on it; NULL: of all.
  * out_unseen: processes that could not be looked into, about which there is a sentence. */

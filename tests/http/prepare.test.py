@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usher host prepare, revert and show, below a root of their own: what is printed, written, kept."""
+import json
+import os
+import pathlib
+import pty
+import shutil
+import stat
+import subprocess
+import tempfile
+import unittest
+
+BUILD = os.environ["USHER_BUILD"]
+GRUB = 'GRUB_TIMEOUT=5 # seconds\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+PREPARED = 'GRUB_TIMEOUT=5 # seconds\nGRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n'
+NOBODY = 65534
+
+
+class Prepare(unittest.TestCase):
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="usher-prepare-"))
+        self.addCleanup(shutil.rmtree, self.root)
+        self.put("etc/default/grub", GRUB)
+        self.put("usr/sbin/update-grub", "#!/bin/sh\ntouch /tmp/usher-was-here\n")
+        self.put("proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: vmx\n\n")
+
+    def put(self, path, text):
+        whole = self.root / path
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text(text)
+
+    def get(self, path):
+        return (self.root / path).read_text()
+
+    def files(self):
+        return {str(p.relative_to(self.root)): p.read_bytes() for p in self.root.rglob("*") if p.is_file()}
+
+    def usher(self, *words, status=0, **keywords):
+        keywords.setdefault("stdin", subprocess.DEVNULL)
+        done = subprocess.run([f"{BUILD}/usher", "--root", str(self.root), *words], capture_output=True,
+                              text=True, timeout=60, **keywords)
+        self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
+        return done
+
+    def test_without_yes(self):
+        before = self.files()
+        done = self.usher("host", "prepare", status=1)
+        self.assertIn('-GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n', done.stdout)
+        self.assertIn('+GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n', done.stdout)
+        self.assertIn("--- /dev/null\n+++ /etc/modules-load.d/usher.conf\n", done.stdout)
+        self.assertEqual(done.stderr, "usher: nothing was changed: --yes says that this is wanted\n")
+        self.assertEqual(self.files(), before)
+
+    def test_dry_run(self):
+        before = self.files()
+        done = self.usher("host", "prepare", "--dry-run")
+        self.assertIn("+++ /etc/default/grub\n", done.stdout)
+        self.assertIn("then run: /usr/sbin/update-grub\n", done.stdout)
+        self.assertEqual(self.files(), before)
+
+    def test_there_and_back(self):
+        before = self.files()
+        done = self.usher("host", "prepare", "--yes")
+        self.assertIn("reboot", done.stdout)
+        self.assertIn("to be run on that host: /usr/sbin/update-grub\n", done.stdout)
+        self.assertFalse(os.path.exists("/tmp/usher-was-here"))
+        self.assertEqual(self.get("etc/default/grub"), PREPARED)
+        self.assertIn("vfio-pci\n", self.get("etc/modules-load.d/usher.conf"))
+        self.assertEqual(self.get("etc/default/grub.usher-backup"), GRUB)
+
+        prepared = self.files()
+        done = self.usher("host", "prepare", "--yes")
+        self.assertEqual(done.stdout, "there is nothing left to change; a reboot is due\n")
+        self.assertEqual(self.files(), prepared)
+
+        shown = self.usher("host", "show").stdout
+        self.assertRegex(shown, r"prepared +\d{4}-.*, for pci\n")
+        self.assertIn("/etc/default/grub: + intel_iommu=on\n", shown)
+
+        self.put("etc/default/grub", "# mine\n" + PREPARED)
+        self.usher("host", "revert", status=1)
+        self.assertEqual(self.get("etc/default/grub"), "# mine\n" + PREPARED)
+        self.usher("host", "revert", "--yes")
+        self.assertEqual(self.files(), {**before, "etc/default/grub": ("# mine\n" + GRUB).encode()})
+        done = self.usher("host", "revert", "--yes")
+        self.assertEqual(done.stdout, "usher has changed nothing here\n")
+
+    def test_conflict(self):
+        self.usher("host", "prepare", "--yes")
+        self.put("etc/default/grub", PREPARED.replace("iommu=pt", "iommu=nopt"))
+        before = self.files()
+        done = self.usher("host", "revert", "--yes", status=1)
+        self.assertIn("/etc/default/grub: usher's 'iommu=pt' was changed to 'iommu=nopt'", done.stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_what_is_due_is_due_again(self):
+        """Killed after the files were written, before what must run after: prepare goes on there."""
+        self.usher("host", "prepare", "--yes")
+        manifest = json.loads(self.get("var/lib/usher-agent/host-prepare.json"))
+        manifest["due"] = [{"words": ["/usr/sbin/update-grub"]}]
+        self.put("var/lib/usher-agent/host-prepare.json", json.dumps(manifest))
+        done = self.usher("host", "prepare", "--yes")
+        self.assertIn("to be run on that host: /usr/sbin/update-grub\n", done.stdout)
+
+    def test_json(self):
+        plan = json.loads(self.usher("host", "prepare", "--dry-run", "--json").stdout)
+        self.assertEqual(plan["loader"], "grub")
+        self.assertEqual(plan["commands"], [["/usr/sbin/update-grub"]])
+        self.assertFalse(plan["applied"])
+        self.assertIn({"path": "/etc/default/grub", "was": GRUB, "is": PREPARED}, plan["files"])
+        self.assertIn("iommu-active", plan["promises"])
+        refused = self.usher("host", "prepare", "--json", status=1)
+        self.assertFalse(json.loads(refused.stdout)["applied"])
+        applied = json.loads(self.usher("host", "prepare", "--json", "--yes").stdout)
+        self.assertTrue(applied["applied"] and applied["reboot_due"])
+        shown = json.loads(self.usher("host", "show", "--json").stdout)
+        self.assertEqual(shown["prepared"]["goal"], "pci")
+
+    def test_gvt_keeps_the_console(self):
+        self.usher("host", "prepare", "--for", "gvt-g", "--yes")
+        self.assertIn("i915.enable_gvt=1", self.get("etc/default/grub"))
+        modules = self.get("etc/modules-load.d/usher.conf")
+        self.assertIn("\nkvmgt\n", modules)
+        for old in ("vfio_mdev", "vfio_virqfd", "exngt", "vfio-mdev"):
+            self.assertNotIn(old, modules)
+
+    def test_unreadable_file(self):
+        self.put("etc/default/grub", 'A=1\nGRUB_CMDLINE_LINUX="quiet\n')
+        before = self.files()
+        done = self.usher("host", "prepare", "--yes", status=1)
+        self.assertIn("/etc/default/grub:2: a quote is not closed: GRUB_CMDLINE_LINUX=\"quiet", done.stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_unified_image(self):
+        (self.root / "etc/default/grub").unlink()
+        self.put("boot/efi/EFI/Linux/linux.efi", "MZ")
+        done = self.usher("host", "prepare", "--yes", status=1)
+        self.assertIn("signed with it", done.stderr)
+
+    def test_recording_is_never_written(self):
+        self.put(".usher-recording", "")
+        before = self.files()
+        done = self.usher("host", "prepare", "--yes", status=1)
+        self.assertIn("is a recording", done.stderr)
+        self.assertIn("+++ /etc/default/grub", done.stdout)
+        self.assertEqual(self.files(), before)
+
+    def test_asks_on_a_terminal(self):
+        for answer, status, text in ((b"n\n", 1, GRUB), (b"y\n", 0, PREPARED)):
+            main, terminal = pty.openpty()
+            os.write(main, answer)
+            with os.fdopen(terminal, "rb") as stdin:
+                done = subprocess.run([f"{BUILD}/usher", "--root", str(self.root), "host", "prepare"],
+                                      stdin=stdin, stderr=stdin, stdout=subprocess.PIPE, timeout=60, check=False)
+            os.close(main)
+            self.assertEqual(done.returncode, status)
+            self.assertEqual(self.get("etc/default/grub"), text)
+
+    def test_mode_is_kept(self):
+        os.chmod(self.root / "etc/default/grub", 0o600)
+        self.usher("host", "prepare", "--yes")
+        self.assertEqual(stat.S_IMODE((self.root / "etc/default/grub").stat().st_mode), 0o600)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can become somebody else")
+    def test_not_root(self):
+        """Of this machine: what would be changed is shown, whatever that is; nothing is written."""
+        done = subprocess.run([f"{BUILD}/usher", "host", "prepare", "--yes"], capture_output=True, text=True,
+                              timeout=60, user=NOBODY, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue("only root may write boot files" in done.stderr or "boot loader" in done.stderr,
+                        done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
