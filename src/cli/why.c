@@ -56,6 +56,7 @@ static const struct {
 	{ "may carry ", NULL, "routes-unknown" },
 	{ "may be the boot display", NULL, "display-unknown" },
 	{ "no IOMMU ", NULL, "no-iommu" },
+	{ "nobody can tell whether an IOMMU", NULL, "iommu-unknown" },
 	{ "is in no IOMMU group", NULL, "no-group" },
 	{ "", "in its IOMMU group", "shared-group" },
 	{ "", "virtual functions are active", "vfs-active" },

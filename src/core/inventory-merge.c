@@ -43,6 +43,7 @@ static void share_rest(UsherInventory *inventory, const UsherInventory *last)
 			g_ptr_array_add(inventory->notes, g_strdup(last->notes->pdata[i]));
 	}
 	inventory->has_iommu = last->has_iommu;
+	inventory->iommu_unknown = last->iommu_unknown;
 	inventory->blocks_known = last->blocks_known;
 	inventory->claims_known = last->claims_known;
 	inventory->routes_known = last->routes_known;

@@ -73,6 +73,7 @@ typedef struct UsherInventory {
 		needs; /* of UsherGuardReason: what else the host has of a device, as a TPM; proof leads
 			   * down to it */
 	bool has_iommu;
+	bool iommu_unknown; /* it is a part of a host, and does not tell */
 	/* false: they could not be read; claims are what files of the host say of disks */
 	bool blocks_known, claims_known, routes_known, inputs_known;
 	bool boot_display_known; /* false: a VGA device does not say */

@@ -66,7 +66,9 @@ static const char *judge_whole(const UsherInventory *inventory, const UsherDevic
 	}
 	if (!inventory->has_iommu)
 		because(passthrough, &whole, WHOLE_AFTER_FIX,
-			g_strdup("no IOMMU is active on this host"));
+			g_strdup(inventory->iommu_unknown
+					? "nobody can tell whether an IOMMU is active on this host"
+					: "no IOMMU is active on this host"));
 	else if (device->iommu_group == USHER_INT_NULL)
 		because(passthrough, &whole, WHOLE_NO, g_strdup("it is in no IOMMU group"));
 	else

@@ -90,17 +90,6 @@ static char *read_lockdown(const UsherTree *tree)
 	return end != NULL ? g_strndup(begin + 1, (size_t) (end - begin - 1)) : NULL;
 }
 
-/* Where functions have all their attributes, and none a group, it is off. */
-static UsherFact read_iommu(
-	const UsherTree *tree, const UsherInventory *inventory, const UsherHostFacts *facts)
-{
-	if (inventory->has_iommu)
-		return USHER_FACT_YES;
-	g_autoptr(GPtrArray) units = usher_tree_list(tree, "sys/class/iommu");
-	return units != NULL || facts->bars_known || usher_tree_is_whole(tree) ? USHER_FACT_NO
-									       : USHER_FACT_UNKNOWN;
-}
-
 static bool is_reserved_known(const UsherTree *tree)
 {
 	static const char folder[] = "sys/kernel/iommu_groups";
@@ -294,7 +283,9 @@ UsherHostFacts *usher_health_read(const UsherTree *tree, const UsherInventory *i
 	facts->has_kvm = fact_of(tree, "sys/class/misc", "kvm");
 	usher_health_modules(tree, facts);
 	usher_health_bars(tree, inventory, facts);
-	facts->has_iommu = read_iommu(tree, inventory, facts);
+	facts->has_iommu = inventory->has_iommu ? USHER_FACT_YES
+		: inventory->iommu_unknown      ? USHER_FACT_UNKNOWN
+						: USHER_FACT_NO;
 	facts->reserved_known = is_reserved_known(tree);
 	read_consoles(tree, facts);
 	read_memory(tree, facts);

@@ -225,17 +225,36 @@ static bool is_address(const char *name)
 		strcmp(name, usher_pci_addr_print(addr, text)) == 0;
 }
 
-static bool has_iommu(const UsherTree *tree, const UsherInventory *inventory)
+static bool has_group(const UsherInventory *inventory)
 {
-	g_autoptr(GPtrArray) units = usher_tree_list(tree, "sys/class/iommu");
-	if (units != NULL)
-		return units->len > 0;
 	for (unsigned i = 0; i < inventory->devices->len; i++) {
 		const UsherDevice *device = inventory->devices->pdata[i];
 		if (device->iommu_group != USHER_INT_NULL)
 			return true;
 	}
 	return false;
+}
+
+/* A function with all its attributes, as `resource` is one, and without a group is in none. */
+static bool has_attributes(const UsherTree *tree, const UsherInventory *inventory)
+{
+	for (unsigned i = 0; i < inventory->devices->len; i++) {
+		const UsherDevice *device = inventory->devices->pdata[i];
+		g_autofree char *path =
+			g_strconcat(DEVICES "/", device->address, "/resource", NULL);
+		g_autofree char *text = usher_tree_read(tree, path);
+		if (text != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void scan_iommu(const UsherTree *tree, UsherInventory *inventory)
+{
+	g_autoptr(GPtrArray) units = usher_tree_list(tree, "sys/class/iommu");
+	inventory->has_iommu = units != NULL ? units->len > 0 : has_group(inventory);
+	inventory->iommu_unknown = units == NULL && !inventory->has_iommu &&
+		!usher_tree_is_whole(tree) && !has_attributes(tree, inventory);
 }
 
 void usher_scan_pci_at(const UsherTree *tree, const GPtrArray *addresses, UsherInventory *inventory)
@@ -264,5 +283,5 @@ void usher_scan_pci(const UsherTree *tree, UsherInventory *inventory)
 		g_ptr_array_add(inventory->notes,
 			g_strdup("serial numbers of PCI functions were not read: "
 				 "only root reads all of their configuration space"));
-	inventory->has_iommu = has_iommu(tree, inventory);
+	scan_iommu(tree, inventory);
 }
