@@ -5,7 +5,8 @@
 
 #include "base/error.h"
 #include "cli/devices.h"
-#include "core/doctor/finding.h"
+#include "core/doctor/promise.h"
+#include "host/bootfiles.h"
 #include "host/health.h"
 
 /* Groups of the page, by who must act. */
@@ -70,13 +71,35 @@ static bool is_reboot_due(const GPtrArray *findings)
 	return false;
 }
 
-/* of: "host n3, for pci". */
-static void print_page(
-	const UsherCli *cli, const GPtrArray *findings, const char *of, const char *verdict)
+/* What is examined, and what came of it. */
+typedef struct Page {
+	const char *of;  /* "host n3, for pci" */
+	const char *way; /* "pci": what findings are in the way of */
+	const GPtrArray *findings;
+	const GPtrArray *promises; /* NULL: none */
+} Page;
+
+static void print_promises(const GPtrArray *promises)
 {
+	static const char *const said[] = { [USHER_PROMISE_DUE] = "after the reboot",
+		[USHER_PROMISE_KEPT] = "kept",
+		[USHER_PROMISE_BROKEN] = "not kept",
+		[USHER_PROMISE_UNKNOWN] = "can't be told" };
+	printf("  promised by usher host prepare\n");
+	for (unsigned i = 0; i < promises->len; i++) {
+		const UsherPromise *promise = promises->pdata[i];
+		printf("    %c %-20s %s%s%s\n", "~+x?"[promise->state], promise -> id,
+			said[promise->state], promise -> seen != NULL ? ": " : "",
+			promise->seen != NULL ? promise->seen : "");
+	}
+}
+
+static void print_page(const UsherCli *cli, const Page *page, const char *verdict)
+{
+	const GPtrArray *findings = page->findings;
 	bool is_fixable = strcmp(verdict, "fixable") == 0;
 	bool is_ready = strcmp(verdict, "ready") == 0;
-	printf("%s: %s%s\n", of, verdict,
+	printf("%s: %s%s\n", page->of, verdict,
 		is_fixable && is_reboot_due(findings) ? ", then one reboot"
 			: is_ready && count(findings, USHER_FINDING_UNKNOWN) > 0
 			? ", as far as it can be told"
@@ -96,6 +119,8 @@ static void print_page(
 	bool is_whole = usher_cli_has(cli, "all");
 	print_status(findings, USHER_FINDING_UNKNOWN, "not known", is_whole);
 	print_status(findings, USHER_FINDING_OK, "fine", is_whole);
+	if (page->promises != NULL)
+		print_promises(page->promises);
 }
 
 UsherGoal usher_cli_goal(const UsherCli *cli)
@@ -121,22 +146,22 @@ static bool find_subject(
 	return device != NULL;
 }
 
-/* The answer is in the exit status, too: 0 when nothing fails. way: of what they are in the way. */
-static bool answer(
-	UsherCli *cli, const GPtrArray *findings, const char *of, const char *way, GError **error)
+/* The answer is in the exit status, too: 0 when nothing fails. */
+static bool answer(UsherCli *cli, const Page *page, GError **error)
 {
-	const char *verdict = usher_doctor_verdict(findings);
-	g_autofree char *json = usher_doctor_print(findings, /* pretty */ true);
+	const char *verdict = usher_doctor_verdict(page->findings);
+	g_autofree char *json =
+		usher_doctor_print(page->findings, page->promises, /* pretty */ true);
 	if (cli->format == USHER_FORMAT_JSON)
 		printf("%s\n", json);
 	else
-		print_page(cli, findings, of, verdict);
+		print_page(cli, page, verdict);
 	cli->is_answered = true;
-	unsigned n_failed = count(findings, USHER_FINDING_FAIL);
+	unsigned n_failed = count(page->findings, USHER_FINDING_FAIL);
 	if (n_failed == 0)
 		return true;
 	usher_error_set(error, USHER_ERROR_CONFLICT, "%u finding%s in the way of %s", n_failed,
-		n_failed == 1 ? " is" : "s are", way);
+		n_failed == 1 ? " is" : "s are", page->way);
 	return false;
 }
 
@@ -170,10 +195,27 @@ static bool examine_guest(UsherCli *cli, const char *guest, GError **error)
 	g_autoptr(UsherJson) operation = usher_cli_operate(cli, path, body, error);
 	g_autoptr(GPtrArray) findings = operation != NULL ? read_findings(operation, error) : NULL;
 	g_autofree char *of = g_strdup_printf("domain %s", guest);
-	return findings != NULL && answer(cli, findings, of, "devices", error);
+	const Page page = { of, "devices", findings, NULL };
+	return findings != NULL && answer(cli, &page, error);
 }
 
 /* ---- the host ---- */
+
+/* Those of `usher host prepare`; who may not read its manifest sees none. */
+static bool read_promises(
+	UsherCli *cli, const GPtrArray *findings, GPtrArray **out_promises, GError **error)
+{
+	bool is_rebooted;
+	g_autoptr(UsherBootFiles) files = usher_bootfiles_open(cli->root, error);
+	if (files == NULL)
+		return false;
+	g_autoptr(UsherBootManifest) manifest = usher_bootfiles_manifest(files, NULL);
+	if (manifest == NULL)
+		return true;
+	const GPtrArray *promised = usher_bootfiles_promises(files, manifest, &is_rebooted);
+	*out_promises = usher_doctor_keep(findings, promised, is_rebooted);
+	return true;
+}
 
 bool usher_cmd_doctor(UsherCli *cli, GError **error)
 {
@@ -188,6 +230,10 @@ bool usher_cmd_doctor(UsherCli *cli, GError **error)
 	UsherGoal goal = usher_cli_goal(cli);
 	g_autoptr(GPtrArray) findings = usher_doctor_examine(facts, inventory, goal, address);
 	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
+	g_autoptr(GPtrArray) promises = NULL;
+	if (!read_promises(cli, findings, &promises, error))
+		return false;
 	g_autofree char *of = g_strdup_printf("host %s, for %s", host, usher_goal_names[goal]);
-	return answer(cli, findings, of, usher_goal_names[goal], error);
+	const Page page = { of, usher_goal_names[goal], findings, promises };
+	return answer(cli, &page, error);
 }

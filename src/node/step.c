@@ -65,7 +65,7 @@ static char *examine(UsherGuest *guest, const UsherStep *step, GError **error)
 	if (health == NULL)
 		return NULL;
 	g_autoptr(GPtrArray) findings = usher_doctor_examine_guest(health);
-	return usher_doctor_print(findings, /* pretty */ false);
+	return usher_doctor_print(findings, /* promises */ NULL, /* pretty */ false);
 }
 
 static void take_guest_step(UsherJob *job)

@@ -19,6 +19,7 @@
 #include "host/journal-file.h"
 #include "node/node.h"
 #include "usher-agent/no-guests.h"
+#include "usher-agent/promises.h"
 #include "usher-agent/state.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -149,6 +150,8 @@ static bool run_node(
 	g_autoptr(UsherNode) node =
 		usher_node_new(options->node, instance, kernel, ports, tell_ready, options, error);
 	if (node != NULL) {
+		if (options->root == NULL)
+			usher_agent_check_promises(ports->clock);
 		usher_notify_watchdog();
 		g_main_loop_run(loop);
 		usher_notify("STOPPING=1");

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "core/doctor/guest.h"
+#include "core/doctor/promise.h"
 #include "core/doctor/wish.h"
 
 typedef struct Row {
@@ -668,6 +669,46 @@ static void test_guest(const void *data)
 	g_assert_cmpstr(found, ==, guests[i].found);
 }
 
+/* Promises against facts: "ID STATE …". */
+static void test_promises(void)
+{
+	static const struct {
+		const char *facts;
+		bool is_rebooted;
+		const char *states;
+	} cases[] = {
+		{ "iommu=yes", false, "iommu-active=0 vfio-modules=0 amd-reset=0" },
+		{ "iommu=yes modules=vfio_pci", true, "iommu-active=1 vfio-modules=1 amd-reset=1" },
+		{ "iommu=no", true, "iommu-active=2 vfio-modules=3 amd-reset=1" },
+		/* of two cards one is worse */
+		{ "iommu=yes modules=vfio_pci gpu=1002:73bf/amdgpu gpu=1002:731f/amdgpu bars=4096",
+			true, "iommu-active=1 vfio-modules=1 amd-reset=2" },
+	};
+	g_autoptr(GPtrArray) promised = g_ptr_array_new();
+	static const char *const ids[] = { "iommu-active", "vfio-modules", "amd-reset" };
+	for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
+		g_ptr_array_add(promised, (void *) (uintptr_t) ids[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		World world;
+		set_up(&world, cases[i].facts);
+		g_autoptr(GPtrArray) findings =
+			usher_doctor_examine(world.facts, world.inventory, PCI, NULL);
+		g_autoptr(GPtrArray) promises =
+			usher_doctor_keep(findings, promised, cases[i].is_rebooted);
+		g_autoptr(GString) states = g_string_new(NULL);
+		for (unsigned j = 0; j < promises->len; j++) {
+			const UsherPromise *promise = promises->pdata[j];
+			g_string_append_printf(
+				states, "%s%s=%u", j > 0 ? " " : "", promise->id, promise->state);
+			g_assert_true(
+				(promise->seen == NULL) == (promise->state <= USHER_PROMISE_KEPT));
+		}
+		g_assert_cmpstr(states->str, ==, cases[i].states);
+		usher_inventory_unref(world.inventory);
+		usher_host_facts_free(world.facts);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -686,5 +727,6 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/doctor/verdicts", test_verdicts);
 	g_test_add_func("/doctor/ids", test_ids);
+	g_test_add_func("/doctor/promises", test_promises);
 	return g_test_run();
 }

@@ -3,6 +3,7 @@
 
 #include "core/doctor/cmdline.h"
 #include "core/doctor/private.h"
+#include "core/doctor/promise.h"
 
 static const char *const status_names[] = { "ok", "warn", "fail", "unknown", NULL };
 static const char *const who_names[] = { "usher", "os", "firmware", "vendor", "nobody", NULL };
@@ -186,16 +187,24 @@ const char *usher_doctor_verdict(const GPtrArray *findings)
 	return verdict;
 }
 
-char *usher_doctor_print(const GPtrArray *findings, bool pretty)
+static void write_all(UsherJsonWriter *writer, const char *key, const UsherRecordType *type,
+	const GPtrArray *records)
+{
+	usher_json_key(writer, key);
+	usher_json_begin_array(writer);
+	for (unsigned i = 0; i < records->len; i++)
+		usher_record_write(type, records->pdata[i], writer);
+	usher_json_end_array(writer);
+}
+
+char *usher_doctor_print(const GPtrArray *findings, const GPtrArray *promises, bool pretty)
 {
 	UsherJsonWriter *writer = usher_json_writer_new(pretty);
 	usher_json_begin_object(writer);
 	usher_json_put_string(writer, "verdict", usher_doctor_verdict(findings));
-	usher_json_key(writer, "findings");
-	usher_json_begin_array(writer);
-	for (unsigned i = 0; i < findings->len; i++)
-		usher_record_write(&usher_finding_type, findings->pdata[i], writer);
-	usher_json_end_array(writer);
+	write_all(writer, "findings", &usher_finding_type, findings);
+	if (promises != NULL)
+		write_all(writer, "promises", &usher_promise_type, promises);
 	usher_json_end_object(writer);
 	return usher_json_writer_finish(writer);
 }

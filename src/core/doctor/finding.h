@@ -51,7 +51,8 @@ extern const char *const usher_goal_names[];
 /* address: of the device that it is for; NULL: the host as a whole. Of UsherFinding; given. */
 GPtrArray *usher_doctor_examine(const UsherHostFacts *facts, const UsherInventory *inventory,
 	UsherGoal goal, const char *address);
-/* { "verdict", "findings": […] } */
-char *usher_doctor_print(const GPtrArray *findings, bool pretty);
+/* { "verdict", "findings": […] }, and after a prepare { "promises": […] }; promises: of UsherPromise,
+ * NULL: there are none. */
+char *usher_doctor_print(const GPtrArray *findings, const GPtrArray *promises, bool pretty);
 /* "ready", "fixable", "not-capable". */
 const char *usher_doctor_verdict(const GPtrArray *findings);
