@@ -328,7 +328,7 @@ static GArray *read_bars(const UsherCli *cli, const UsherDevice *device)
 	g_autofree char *path =
 		g_strconcat("sys/bus/pci/devices/", device->address, "/resource", NULL);
 	g_autofree char *text = tree != NULL ? usher_tree_read(tree, path) : NULL;
-	return text != NULL ? usher_bars_parse(text) : NULL;
+	return text != NULL ? usher_bars_parse(text, USHER_BARS) : NULL;
 }
 
 static bool show_here(UsherCli *cli, GError **error)

@@ -3,12 +3,11 @@
 
 #include "base/text.h"
 
-#define N_BARS 6 /* lines after these are of the ROM, of virtual functions and of windows */
-
 /* linux/ioport.h */
 #define FLAG_IO       0x00000100U
 #define FLAG_MEMORY   0x00000200U
 #define FLAG_PREFETCH 0x00002000U
+#define FLAG_64_BIT   0x00100000U
 #define FLAG_UNSET    0x20000000U
 
 /* "0x00000000e0000000 0x00000000efffffff 0x000000000014220c": first and last byte, flags
@@ -29,16 +28,17 @@ static bool parse_line(const char *line, UsherBar *bar)
 		return false;
 	bar->size = values[1] - values[0] + 1;
 	bar->is_io = (flags & FLAG_IO) != 0;
+	bar->is_64_bit = (flags & FLAG_64_BIT) != 0;
 	bar->is_prefetchable = (flags & FLAG_PREFETCH) != 0;
 	bar->is_unassigned = (flags & FLAG_UNSET) != 0 || (values[0] == 0 && !bar->is_io);
 	return true;
 }
 
-GArray *usher_bars_parse(const char *text)
+GArray *usher_bars_parse(const char *text, unsigned n)
 {
 	GArray *bars = g_array_new(FALSE, FALSE, sizeof(UsherBar));
-	g_auto(GStrv) lines = g_strsplit(text, "\n", N_BARS + 1);
-	for (unsigned i = 0; i < N_BARS && lines[i] != NULL; i++) {
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (unsigned i = 0; i < n && lines[i] != NULL; i++) {
 		UsherBar bar = { .index = i };
 		if (parse_line(lines[i], &bar))
 			g_array_append_val(bars, bar);

@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/health-parts.h"
 
-/* include/linux/ioport.h */
-#define IORESOURCE_IO     UINT64_C(0x00000100)
-#define IORESOURCE_MEM    UINT64_C(0x00000200)
-#define IORESOURCE_MEM_64 UINT64_C(0x00100000)
-#define IORESOURCE_UNSET  UINT64_C(0x20000000)
-/* include/linux/pci.h: rows of `resource` after which those of bridges come; with SR-IOV six rows
- * of virtual functions are between. */
-#define ROM_ROW 6U
-#define N_ROWS  13U
+#include "host/bars.h"
 
-static void add_bar(const UsherDevice *device, unsigned index, const char *line, GPtrArray *bars)
+static void add_bar(const UsherDevice *device, const UsherBar *read, GPtrArray *bars)
 {
-	char *rest;
-	uint64_t start = g_ascii_strtoull(line, &rest, 16);
-	uint64_t end = g_ascii_strtoull(rest, &rest, 16);
-	uint64_t flags = g_ascii_strtoull(rest, NULL, 16);
-	if (!(flags & (IORESOURCE_IO | IORESOURCE_MEM)) || end < start)
-		return;
 	UsherPciBar *bar = g_new0(UsherPciBar, 1);
 	bar->address = g_strdup(device->address);
-	bar->index = index;
-	bar->bytes = end - start + 1;
-	bar->is_assigned = !(flags & IORESOURCE_UNSET) && start != 0;
-	bar->is_64_bit = flags & IORESOURCE_MEM_64;
+	bar->index = read->index;
+	bar->bytes = read->size;
+	bar->is_assigned = !read->is_unassigned;
+	bar->is_64_bit = read->is_64_bit;
 	g_ptr_array_add(bars, bar);
 }
 
@@ -42,10 +28,11 @@ void usher_health_bars(
 		if (text == NULL)
 			continue;
 		facts->bars_known = true;
-		g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-		for (unsigned row = 0; lines[row] != NULL && row < N_ROWS; row++) {
-			if (row != ROM_ROW)
-				add_bar(device, row, lines[row], facts->bars);
+		g_autoptr(GArray) read = usher_bars_parse(text, USHER_BARS_ALL);
+		for (unsigned j = 0; j < read->len; j++) {
+			const UsherBar *bar = &g_array_index(read, UsherBar, j);
+			if (bar->index != USHER_BAR_ROM)
+				add_bar(device, bar, facts->bars);
 		}
 	}
 }

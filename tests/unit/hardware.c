@@ -92,7 +92,7 @@ static void test_bars(void)
 				   "0x00000000ffffffff 0x0000000000000000 0x0000000000040200\n"
 				   "0x000000000000e000 0x000000000000e07f 0x0000000000040101\n"
 				   "0x00000000f7000000 0x00000000f707ffff 0x0000000000046200\n";
-	g_autoptr(GArray) bars = usher_bars_parse(text);
+	g_autoptr(GArray) bars = usher_bars_parse(text, USHER_BARS);
 	g_assert_cmpuint(bars->len, ==, 3);
 	const UsherBar *registers = &g_array_index(bars, UsherBar, 0);
 	g_assert_cmpuint(registers->index, ==, 0);
