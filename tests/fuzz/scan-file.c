@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "core/doctor/wish.h"
+#include "host/health.h"
 #include "host/scan.h"
 
 static char *root;
@@ -67,6 +69,24 @@ static void make_host(void)
 	put_text("proc/net/route", "Iface\tDestination\tGateway\n");
 }
 
+/* The doctor comes to its end, too, and says it in words. */
+static void examine(const UsherInventory *inventory)
+{
+	g_autoptr(UsherTree) tree = usher_tree_open(root, NULL);
+	g_assert_nonnull(tree);
+	g_autoptr(UsherHostFacts) facts = usher_health_read(tree, inventory);
+	for (unsigned goal = 0; goal < USHER_N_GOALS; goal++) {
+		g_autoptr(GPtrArray) findings =
+			usher_doctor_examine(facts, inventory, (UsherGoal) goal, "0000:00:02.0");
+		g_autofree char *text = usher_doctor_print(findings, NULL, /* pretty */ false);
+		g_autoptr(UsherJson) json = usher_json_parse(text, strlen(text), NULL);
+		g_assert(json != NULL);
+		g_autoptr(UsherBootWish) wish =
+			usher_doctor_wish(facts, inventory, (UsherGoal) goal, "0000:00:02.0");
+		g_assert(wish != NULL);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (root == NULL)
@@ -81,5 +101,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		g_autofree char *text = usher_record_print(&usher_device_type, device);
 		g_assert(g_utf8_validate(text, -1, NULL));
 	}
+	examine(inventory);
 	return 0;
 }
