@@ -320,7 +320,7 @@ static void put_initramfs(UsherBootPlan *plan, const UsherBootFacts *facts)
 		UsherBootFile *hook = has_rules ? get_file(plan, TOOLS_HOOK, 0755) : NULL;
 		static const char *const lines[] = { "#!/bin/sh", "[ \"$1\" != prereqs ] || exit 0",
 			". /usr/share/initramfs-tools/hook-functions",
-			"copy_file rules /" UDEV_RULES };
+			("copy_file rules /" UDEV_RULES) };
 		for (size_t i = 0; hook != NULL && i < G_N_ELEMENTS(lines); i++)
 			usher_boot_edit_line(hook, NULL, lines[i], plan->edits);
 	} else if (has_program(facts, "dracut")) {
