@@ -195,7 +195,8 @@ static const char *const arch[] = { "usr/bin/grub-mkconfig", "usr/bin/mkinitcpio
 #define RULE \
 	"ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{[pci/0000:03:00.0]vendor}==\"0x8086\", " \
 	"ATTR{[pci/0000:03:00.0]device}==\"0x10d3\", TEST!=\"[pci/0000:03:00.0]driver\", " \
-	"ATTR{[pci/0000:03:00.0]driver_override}=\"vfio-pci\"\n"
+	"ATTR{[pci/0000:03:00.0]driver_override}=\"vfio-pci\", " \
+	"ATTR{[subsystem/pci]drivers_probe}=\"0000:03:00.0\"\n"
 
 static void test_alone(void)
 {

@@ -292,15 +292,18 @@ static void put_id(UsherBootPlan *plan, const char *id)
 }
 
 /* With the event of whichever PCI device comes first, before a driver is loaded for any; not when
- * another device is at that address now, nor when somebody has it. */
+ * another device is at that address now, nor when somebody has it. vfio-pci may be there already:
+ * it looks once more. */
 static void put_rule(UsherBootPlan *plan, const UsherBootHold *hold)
 {
 	g_auto(GStrv) ids = g_strsplit(hold->id, ":", 2);
 	g_autofree char *line = g_strdup_printf(
 		"ACTION==\"add\", SUBSYSTEM==\"pci\", ATTR{[pci/%s]vendor}==\"0x%s\", "
 		"ATTR{[pci/%s]device}==\"0x%s\", TEST!=\"[pci/%s]driver\", "
-		"ATTR{[pci/%s]driver_override}=\"vfio-pci\"",
-		hold->address, ids[0], hold->address, ids[1], hold->address, hold->address);
+		"ATTR{[pci/%s]driver_override}=\"vfio-pci\", "
+		"ATTR{[subsystem/pci]drivers_probe}=\"%s\"",
+		hold->address, ids[0], hold->address, ids[1], hold->address, hold->address,
+		hold->address);
 	put(plan, UDEV_RULES, NULL, line);
 }
 
