@@ -354,6 +354,7 @@ static void test_refuses(void)
 			"grub:1: a word that is quoted" },
 		{ GRUB, "A=1\nB=2 \\\n", "grub:2: a line that goes on" },
 		{ LINE, "root=/dev/sda1\nquiet\n", "/etc/kernel/cmdline:2: a second" },
+		{ LINE, "root=/dev/sda1\r", "/etc/kernel/cmdline:1: half a line end" },
 		{ LINE, "root=\"/dev/sda1\n", "/etc/kernel/cmdline:1: a quote" },
 		{ ENTRY, "options x=\"y\n", "linux.conf:1: a quote" },
 	};

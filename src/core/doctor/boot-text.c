@@ -169,6 +169,11 @@ static bool is_entry(const char *path)
 
 GPtrArray *usher_boot_places(const char *path, const char *text, GError **error)
 {
+	/* What is put behind it would make it whole, and be cut off with it. */
+	if (g_str_has_suffix(text, "\r")) {
+		(void) usher_boot_text_blame(path, text, strlen(text), "half a line end", error);
+		return NULL;
+	}
 	if (is_shell(path))
 		return usher_boot_shell_places(path, text, error);
 	return is_entry(path) ? entry_places(path, text, error) : line_places(path, text, error);
