@@ -103,6 +103,45 @@ class Prepare(unittest.TestCase):
         done = self.usher("host", "prepare", "--yes")
         self.assertIn("to be run on that host: /usr/sbin/update-grub\n", done.stdout)
 
+    def killed_at(self, call, k, *words):
+        """Runs a command that is killed at its k-th such call; False: it makes no such call."""
+        done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                               "-e", f"inject={call}:signal=KILL:when={k}",
+                               f"{BUILD}/usher", "--root", str(self.root), "host", *words, "--yes"],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+        self.assertIn(done.returncode, (0, -9, 137), done.stderr)
+        return done.returncode != 0
+
+    def whole(self):
+        """The files, without what a killed one leaves beside them."""
+        return {name: text for name, text in self.files().items()
+                if not name.endswith((".usher-new", ".usher-backup", "host-prepare.json"))}
+
+    def kill_all_over(self, call, word, back, begin, end):
+        """Killed at each such call; then it goes on where it was, and goes back. How often that was."""
+        k = 1
+        while self.killed_at(call, k, word):
+            for name, text in self.whole().items():
+                self.assertIn(text, (begin.get(name), end.get(name)), f"{word} {call} {k} {name}")
+            for again, state in ((word, end), (back, begin)):
+                self.usher("host", again, "--yes")
+                self.assertEqual(self.whole(), state, f"{word} {call} {k}: {again}")
+            k += 1
+        return k - 1
+
+    @unittest.skipIf(shutil.which("strace") is None, "there is no strace")
+    def test_killed_anywhere(self):
+        before = self.whole()
+        self.usher("host", "prepare", "--yes")
+        after = self.whole()
+        for word, back, begin, end in (("revert", "prepare", after, before), ("prepare", "revert", before, after)):
+            n = 0
+            for call in ("fsync", "renameat", "unlinkat", "mkdirat", "fchmod"):
+                n += self.kill_all_over(call, word, back, begin, end)
+                self.usher("host", back, "--yes")
+            self.assertGreater(n, 20)
+            self.usher("host", word, "--yes")
+
     def test_json(self):
         plan = json.loads(self.usher("host", "prepare", "--dry-run", "--json").stdout)
         self.assertEqual(plan["loader"], "grub")
