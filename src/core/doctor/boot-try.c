@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/doctor/boot-try.h"
+
+#include <string.h>
+
+#include "core/doctor/cmdline.h"
+
+static const char *const state_names[] = { "none", "armed", "running", "kept", "failed", NULL };
+G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == USHER_TRY_N_STATES + 1);
+
+static const UsherField try_fields[] = {
+	{ "state", USHER_FIELD_ENUM, offsetof(UsherBootTry, state), 0, state_names },
+	{ "boot_id", USHER_FIELD_STRING, offsetof(UsherBootTry, boot_id), 0 },
+	{ "words", USHER_FIELD_STRINGS, offsetof(UsherBootTry, words), 0 },
+	{ NULL },
+};
+USHER_RECORD_DEFINE(UsherBootTry, usher_boot_try, "try", try_fields)
+
+#define TO(state) (1U << USHER_TRY_##state)
+static const unsigned moves[USHER_TRY_N_STATES] = {
+	[USHER_TRY_NONE] = TO(ARMED),
+	[USHER_TRY_ARMED] = TO(RUNNING) | TO(FAILED),
+	[USHER_TRY_RUNNING] = TO(KEPT) | TO(FAILED),
+	[USHER_TRY_KEPT] = TO(ARMED),
+	[USHER_TRY_FAILED] = TO(ARMED),
+};
+#undef TO
+
+bool usher_boot_try_may_move(UsherTryState from, UsherTryState to)
+{
+	return (moves[from] & 1U << to) != 0;
+}
+
+/* All that is tried is on the command line. */
+static bool has_words(const UsherBootTry *attempt, const char *cmdline)
+{
+	g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(UsherWordSpan));
+	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+	(void) usher_cmdline_split(cmdline, spans);
+	for (unsigned i = 0; i < spans->len; i++) {
+		UsherWordSpan span = g_array_index(spans, UsherWordSpan, i);
+		g_ptr_array_add(words, g_strndup(cmdline + span.begin, span.end - span.begin));
+	}
+	for (unsigned i = 0; i < attempt->words->len; i++) {
+		unsigned index;
+		g_autofree char *text = NULL;
+		if (usher_cmdline_want(words, attempt->words->pdata[i], &index, &text) !=
+			USHER_WORDS_SAID)
+			return false;
+	}
+	return true;
+}
+
+static UsherTryState judge_running(const UsherTrySeen *seen)
+{
+	if (seen->has_way_in)
+		return USHER_TRY_KEPT;
+	return seen->up_us > USHER_TRY_DEADLINE_US ? USHER_TRY_FAILED : USHER_TRY_RUNNING;
+}
+
+UsherTryState usher_boot_try_judge(const UsherBootTry *attempt, const UsherTrySeen *seen)
+{
+	bool is_same_boot = g_strcmp0(attempt->boot_id, seen->boot_id) == 0;
+	if (attempt->state == USHER_TRY_ARMED && !is_same_boot)
+		return has_words(attempt, seen->cmdline) ? USHER_TRY_RUNNING : USHER_TRY_FAILED;
+	if (attempt->state == USHER_TRY_RUNNING)
+		return is_same_boot ? judge_running(seen) : USHER_TRY_FAILED;
+	return attempt->state;
+}
+
+static void take_words(UsherBootTry *attempt, const GPtrArray *words)
+{
+	g_ptr_array_set_size(attempt->words, 0);
+	for (unsigned i = 0; i < words->len; i++)
+		g_ptr_array_add(attempt->words, g_strdup(words->pdata[i]));
+}
+
+void usher_boot_try_move(
+	UsherBootTry *attempt, UsherTryState state, const char *boot_id, const GPtrArray *words)
+{
+	g_assert(usher_boot_try_may_move(attempt->state, state));
+	g_assert((words != NULL) == (state == USHER_TRY_ARMED));
+	attempt->state = state;
+	g_free(attempt->boot_id);
+	attempt->boot_id = g_strdup(boot_id);
+	if (words != NULL)
+		take_words(attempt, words);
+}
