@@ -244,6 +244,25 @@ static void promise(UsherBootManifest *manifest, const GPtrArray *promises)
 	}
 }
 
+/* The vms of this host that have devices now, as far as usherd can be asked: the agent starts them
+ * again when what was promised is true. */
+static void note_guests(UsherCli *cli, UsherBootManifest *manifest)
+{
+	g_autoptr(UsherJson) nodes = usher_cli_peek(cli, "/v1/nodes");
+	g_autoptr(UsherJson) vms = usher_cli_peek(cli, "/v1/vms?limit=5000");
+	const char *node = nodes != NULL ? usher_cli_own_node(nodes) : NULL;
+	const UsherJson *items = vms != NULL ? usher_json_get(vms, "items") : NULL;
+	g_ptr_array_set_size(manifest->guests, 0);
+	for (size_t i = 0; node != NULL && i < usher_json_length(items); i++) {
+		const UsherJson *vm = usher_json_at(items, i);
+		const UsherJson *leases = usher_cli_member(vm, "status.leases");
+		const char *home = usher_json_get_string(vm, "home");
+		if (leases != NULL && usher_json_length(leases) > 0 && g_strcmp0(home, node) == 0)
+			g_ptr_array_add(
+				manifest->guests, g_strdup(usher_json_get_string(vm, "name")));
+	}
+}
+
 /* First what will be done is written down, then it is done: whoever is killed in between finds
  * what there is to undo. */
 static bool prepare(UsherCli *cli, Host *host, const UsherBootPlan *plan, const UsherBootWish *wish,
@@ -258,6 +277,8 @@ static bool prepare(UsherCli *cli, Host *host, const UsherBootPlan *plan, const 
 	set_text(&manifest->boot_id, boot_id);
 	set_text(&manifest->goal, goal != NULL ? goal : usher_goal_names[USHER_GOAL_PCI]);
 	set_text(&manifest->address, usher_cli_arg(cli, 0));
+	if (usher_bootfiles_is_live(host->files))
+		note_guests(cli, manifest);
 	return usher_bootfiles_remember(host->files, manifest, error) &&
 		usher_bootfiles_apply(host->files, plan, error) && run_due(cli, host, error);
 }

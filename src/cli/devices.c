@@ -23,8 +23,7 @@ static UsherJson *fetch(UsherClient *client, const char *path, int64_t until)
 	return answer != NULL ? usher_json_parse(answer->body, strlen(answer->body), NULL) : NULL;
 }
 
-/* The node this host is: the only one, or the one with our name. */
-static const char *own_node(const UsherJson *nodes)
+const char *usher_cli_own_node(const UsherJson *nodes)
 {
 	const UsherJson *items = usher_json_get(nodes, "items");
 	if (usher_json_length(items) == 1)
@@ -45,7 +44,7 @@ static GHashTable *known_devices(UsherCli *cli)
 	int64_t until = g_get_monotonic_time() + ENRICH_MS * 1000;
 	UsherClient *client = usher_cli_client(cli, NULL);
 	g_autoptr(UsherJson) nodes = client != NULL ? fetch(client, "/v1/nodes", until) : NULL;
-	const char *node = nodes != NULL ? own_node(nodes) : NULL;
+	const char *node = nodes != NULL ? usher_cli_own_node(nodes) : NULL;
 	if (node == NULL)
 		return NULL;
 	g_autofree char *escaped = usher_client_escape(node);
@@ -100,6 +99,13 @@ static void print_notes(const UsherInventory *inventory)
 {
 	for (unsigned i = 0; i < inventory->notes->len; i++)
 		fprintf(stderr, "note: %s\n", (const char *) inventory->notes->pdata[i]);
+}
+
+UsherJson *usher_cli_peek(UsherCli *cli, const char *path)
+{
+	UsherClient *client = usher_cli_client(cli, NULL);
+	int64_t until = g_get_monotonic_time() + ENRICH_MS * 1000;
+	return client != NULL ? fetch(client, path, until) : NULL;
 }
 
 UsherInventory *usher_cli_scan(UsherCli *cli, GError **error)

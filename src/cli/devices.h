@@ -7,6 +7,10 @@
 #include "host/holders.h"
 
 /* One look at this host, or at --root; says with --verbose what could not be read. */
+/* The node that this host is, of /v1/nodes: the only one, or the one with our name; NULL: none. */
+const char *usher_cli_own_node(const UsherJson *nodes);
+/* An answer of usherd, where it is there and quick; NULL: it is not. */
+UsherJson *usher_cli_peek(UsherCli *cli, const char *path);
 UsherInventory *usher_cli_scan(UsherCli *cli, GError **error);
 /* Its devices, of UsherJson, sorted by address, with what usherd knows of them. */
 GPtrArray *usher_cli_devices_of(UsherCli *cli, const UsherInventory *inventory, GError **error);

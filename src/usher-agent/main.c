@@ -34,6 +34,7 @@ typedef struct Options {
 	gboolean verbose;
 	gboolean version;
 	uint32_t server_uid;
+	UsherPromises *promises; /* NULL: it is a recording */
 } Options;
 
 static void options_clear(Options *options)
@@ -129,6 +130,8 @@ static bool complete(Options *options, GError **error)
 static void tell_ready(void *data)
 {
 	const Options *options = data;
+	if (options->promises != NULL)
+		usher_promises_check(options->promises);
 	usher_log(USHER_LOG_INFO, NULL, "node %s is ready", options->node);
 	usher_notify("READY=1");
 }
@@ -150,8 +153,6 @@ static bool run_node(
 	g_autoptr(UsherNode) node =
 		usher_node_new(options->node, instance, kernel, ports, tell_ready, options, error);
 	if (node != NULL) {
-		if (options->root == NULL)
-			usher_agent_check_promises(ports->clock);
 		usher_notify_watchdog();
 		g_main_loop_run(loop);
 		usher_notify("STOPPING=1");
@@ -183,11 +184,14 @@ static bool run(Options *options, GError **error)
 	if (is_good) {
 		ports.control =
 			usher_control_http_new(options->server, options->node, options->server_uid);
+		if (options->root == NULL)
+			options->promises = usher_promises_new(ports.clock, options->server);
 		is_good = run_node(options, usher_state_instance(state), &ports, error);
 		ports.control->ops->free(ports.control);
 	}
 	/* The lanes' threads may still call the ports: they end first. */
 	usher_clock_real_free(ports.clock);
+	g_clear_pointer(&options->promises, usher_promises_free);
 	if (ports.guest != NULL)
 		ports.guest->ops->free(ports.guest);
 	if (ports.host != NULL)

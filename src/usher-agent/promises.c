@@ -4,13 +4,25 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "client/client.h"
 #include "core/doctor/promise.h"
 #include "host/bootfiles.h"
 #include "host/health.h"
 #include "host/scan.h"
 
+#define START_MS (10 * 1000)
+
+struct UsherPromises {
+	UsherClock *clock;
+	char *server;
+	bool is_checked;
+};
+
+/* Of one look; a worker has it, then the main thread. */
 typedef struct Check {
+	char *server;
 	GPtrArray *promises; /* of UsherPromise; NULL: none, or they can't be told */
+	GPtrArray *lines;    /* of char *: on guests */
 	GError *error;
 } Check;
 
@@ -41,6 +53,53 @@ static GPtrArray *examine(
 	return usher_doctor_keep(findings, promised, /* is_rebooted */ true);
 }
 
+static bool are_kept(const GPtrArray *promises)
+{
+	for (unsigned i = 0; i < promises->len; i++) {
+		if (((const UsherPromise *) promises->pdata[i])->state != USHER_PROMISE_KEPT)
+			return false;
+	}
+	return true;
+}
+
+static void start_guest(const Check *self, UsherClient *client, const char *guest)
+{
+	g_autofree char *name = usher_client_escape(guest);
+	g_autofree char *path = g_strdup_printf("/v1/vms/%s/start", name);
+	const UsherClientRequest request = {
+		.method = "POST", .path = path, .body = "{}", .timeout_ms = START_MS
+	};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(UsherAnswer) answer = usher_client_send(client, &request, &error);
+	g_ptr_array_add(self->lines,
+		answer != NULL ? g_strdup_printf("vm %s ran before the reboot: is started", guest)
+			       : g_strdup_printf(
+					 "vm %s ran before the reboot: %s", guest, error->message));
+}
+
+/* Once: those that were started, or could not be, are its owner's again. */
+static bool start_guests(
+	const Check *self, UsherBootFiles *files, UsherBootManifest *manifest, GError **error)
+{
+	g_autoptr(UsherClient) client = usher_client_new(self->server, error);
+	if (client == NULL)
+		return false;
+	for (unsigned i = 0; i < manifest->guests->len; i++)
+		start_guest(self, client, manifest->guests->pdata[i]);
+	g_ptr_array_set_size(manifest->guests, 0);
+	return usher_bootfiles_remember(files, manifest, error);
+}
+
+static void hold_back(const Check *self, const UsherBootManifest *manifest)
+{
+	for (unsigned i = 0; i < manifest->guests->len; i++)
+		g_ptr_array_add(self->lines,
+			g_strdup_printf(
+				"vm %s ran before the reboot and is held back: not all that "
+				"was promised is so",
+				(const char *) manifest->guests->pdata[i]));
+}
+
 static void check(void *data)
 {
 	Check *self = data;
@@ -52,32 +111,63 @@ static void check(void *data)
 		manifest != NULL ? usher_bootfiles_promises(files, manifest, &is_rebooted) : NULL;
 	if (is_rebooted)
 		self->promises = examine(manifest, promised, &self->error);
+	if (self->promises == NULL || manifest->guests->len == 0)
+		return;
+	if (are_kept(self->promises))
+		(void) start_guests(self, files, manifest, &self->error);
+	else
+		hold_back(self, manifest);
+}
+
+static void tell_promise(const UsherPromise *promise)
+{
+	static const char *const said[] = { [USHER_PROMISE_KEPT] = "it is so",
+		[USHER_PROMISE_BROKEN] = "it is not so",
+		[USHER_PROMISE_UNKNOWN] = "it can't be told" };
+	bool is_kept = promise->state == USHER_PROMISE_KEPT;
+	usher_log(is_kept ? USHER_LOG_INFO : USHER_LOG_WARNING, NULL,
+		"host prepare promised %s: %s%s%s", promise->id, said[promise->state],
+		promise->seen != NULL ? ": " : "", promise->seen != NULL ? promise->seen : "");
 }
 
 static void tell(void *data)
 {
 	Check *self = data;
+	for (unsigned i = 0; self->promises != NULL && i < self->promises->len; i++)
+		tell_promise(self->promises->pdata[i]);
+	for (unsigned i = 0; i < self->lines->len; i++)
+		usher_log(USHER_LOG_NOTICE, NULL, "%s", (const char *) self->lines->pdata[i]);
 	if (self->error != NULL)
 		usher_log(USHER_LOG_WARNING, NULL, "what was promised of this boot: %s",
 			self->error->message);
-	for (unsigned i = 0; self->promises != NULL && i < self->promises->len; i++) {
-		const UsherPromise *promise = self->promises->pdata[i];
-		bool is_kept = promise->state == USHER_PROMISE_KEPT;
-		usher_log(is_kept ? USHER_LOG_INFO : USHER_LOG_WARNING, NULL,
-			"host prepare promised %s: %s%s%s", promise->id,
-			is_kept                                          ? "it is so"
-				: promise->state == USHER_PROMISE_BROKEN ? "it is not so"
-									 : "it can't be told",
-			promise->seen != NULL ? ": " : "",
-			promise->seen != NULL ? promise->seen : "");
-	}
-	if (self->promises != NULL)
-		g_ptr_array_unref(self->promises);
+	g_clear_pointer(&self->promises, g_ptr_array_unref);
+	g_ptr_array_unref(self->lines);
 	g_clear_error(&self->error);
+	g_free(self->server);
 	g_free(self);
 }
 
-void usher_agent_check_promises(UsherClock *clock)
+UsherPromises *usher_promises_new(UsherClock *clock, const char *server)
 {
-	clock->ops->work(clock, "doctor", check, tell, g_new0(Check, 1));
+	UsherPromises *promises = g_new0(UsherPromises, 1);
+	promises->clock = clock;
+	promises->server = g_strdup(server);
+	return promises;
+}
+
+void usher_promises_check(UsherPromises *promises)
+{
+	if (promises->is_checked)
+		return;
+	promises->is_checked = true;
+	Check *self = g_new0(Check, 1);
+	self->server = g_strdup(promises->server);
+	self->lines = g_ptr_array_new_with_free_func(g_free);
+	promises->clock->ops->work(promises->clock, "doctor", check, tell, self);
+}
+
+void usher_promises_free(UsherPromises *promises)
+{
+	g_free(promises->server);
+	g_free(promises);
 }

@@ -81,6 +81,7 @@ static const UsherField manifest_fields[] = {
 	TEXTS(UsherBootManifest, promises),
 	RECORDS(UsherBootManifest, edits, usher_boot_edit),
 	RECORDS(UsherBootManifest, due, usher_boot_command),
+	TEXTS(UsherBootManifest, guests),
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherBootManifest, usher_boot_manifest, "manifest", manifest_fields)

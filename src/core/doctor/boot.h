@@ -63,8 +63,9 @@ typedef struct UsherBootManifest {
 	char *goal;    /* "pci" */
 	char *address; /* NULL: the host as a whole */
 	GPtrArray *promises;
-	GPtrArray *edits; /* in the order in which they were made */
-	GPtrArray *due;   /* of UsherBootCommand: not yet run */
+	GPtrArray *edits;  /* in the order in which they were made */
+	GPtrArray *due;    /* of UsherBootCommand: not yet run */
+	GPtrArray *guests; /* vms that ran with devices then: started when the promises are kept */
 } UsherBootManifest;
 USHER_RECORD_DECLARE(UsherBootManifest, usher_boot_manifest)
 
