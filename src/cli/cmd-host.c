@@ -185,8 +185,10 @@ static bool ask(const char *question)
 }
 
 /* May what was shown be done? */
-static bool is_agreed(UsherCli *cli, GError **error)
+static bool is_agreed(UsherCli *cli, const UsherBootPlan *plan, GError **error)
 {
+	const char *question =
+		plan->warnings->len > 0 ? "Do this, in spite of the warnings?" : "Do this?";
 	g_autofree char *etc = g_build_filename(cli->root != NULL ? cli->root : "/", "etc", NULL);
 	if (usher_cli_is_in_recording(etc)) {
 		usher_error_set(error, USHER_ERROR_DENIED,
@@ -201,7 +203,7 @@ static bool is_agreed(UsherCli *cli, GError **error)
 	if (usher_cli_has(cli, "yes"))
 		return true;
 	if (!wants_json(cli) && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 &&
-		ask("Do this?"))
+		ask(question))
 		return true;
 	usher_error_set(
 		error, USHER_ERROR_DENIED, "nothing was changed: --yes says that this is wanted");
@@ -269,6 +271,8 @@ static bool prepare(UsherCli *cli, Host *host, const UsherBootPlan *plan, const 
 	GError **error)
 {
 	UsherBootManifest *manifest = host->manifest;
+	if (!usher_bootfiles_is_current(host->files, plan, error))
+		return false;
 	g_autofree char *boot_id = usher_bootfiles_boot_id(host->files);
 	const char *goal = usher_cli_text(cli, "for");
 	usher_boot_plan_note(plan, manifest);
@@ -333,7 +337,7 @@ bool usher_cmd_host_prepare(UsherCli *cli, GError **error)
 	if (!wants_json(cli))
 		print_plan(plan, commands);
 	bool is_done = is_nothing || is_dry ||
-		(is_agreed(cli, error) && prepare(cli, &host, plan, wish, error));
+		(is_agreed(cli, plan, error) && prepare(cli, &host, plan, wish, error));
 	outcome.is_applied = is_done && !is_nothing && !is_dry;
 	outcome.is_reboot_due = outcome.is_applied || (host.was_prepared && is_reboot_due(&host));
 	if (wants_json(cli))
@@ -355,7 +359,8 @@ static bool revert(UsherCli *cli, Host *host, const UsherBootPlan *plan, GError 
 	g_ptr_array_set_size(manifest->due, 0);
 	for (unsigned i = 0; i < plan->commands->len; i++)
 		g_ptr_array_add(manifest->due, usher_boot_command_dup(plan->commands->pdata[i]));
-	return usher_bootfiles_remember(host->files, manifest, error) &&
+	return usher_bootfiles_is_current(host->files, plan, error) &&
+		usher_bootfiles_remember(host->files, manifest, error) &&
 		usher_bootfiles_apply(host->files, plan, error) && run_due(cli, host, error) &&
 		usher_bootfiles_forget(host->files, manifest, error);
 }
@@ -373,8 +378,8 @@ bool usher_cmd_host_revert(UsherCli *cli, GError **error)
 	bool is_nothing = !host.was_prepared, is_dry = usher_cli_has(cli, "dry-run");
 	if (!wants_json(cli))
 		print_plan(plan, plan->commands);
-	bool is_done =
-		is_nothing || is_dry || (is_agreed(cli, error) && revert(cli, &host, plan, error));
+	bool is_done = is_nothing || is_dry ||
+		(is_agreed(cli, plan, error) && revert(cli, &host, plan, error));
 	outcome.is_applied = outcome.is_reboot_due = is_done && !is_nothing && !is_dry;
 	if (wants_json(cli))
 		print_json(cli, &outcome);

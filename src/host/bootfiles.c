@@ -217,6 +217,28 @@ static bool keep_backup(const UsherBootFiles *self, const UsherBootFile *file, G
 		usher_bootfiles_write(self, path, file->text, 0600, error);
 }
 
+bool usher_bootfiles_is_current(
+	const UsherBootFiles *self, const UsherBootPlan *plan, GError **error)
+{
+	for (unsigned i = 0; i < plan->files->len; i++) {
+		const UsherBootFile *was = plan->before->pdata[i], *is = plan->files->pdata[i];
+		g_autoptr(GError) problem = NULL;
+		if (g_strcmp0(was->text, is->text) == 0)
+			continue;
+		g_autofree char *now = usher_bootfiles_read(self, was->path, &problem);
+		if (problem != NULL) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return false;
+		}
+		if (g_strcmp0(now, was->text) == 0)
+			continue;
+		usher_error_set(error, USHER_ERROR_CONFLICT,
+			"'/%s' has changed meanwhile: nothing was written", was->path);
+		return false;
+	}
+	return true;
+}
+
 bool usher_bootfiles_apply(const UsherBootFiles *self, const UsherBootPlan *plan, GError **error)
 {
 	for (unsigned i = 0; i < plan->files->len; i++) {

@@ -40,6 +40,9 @@ const GPtrArray *usher_bootfiles_promises(
 /* "unknown" where it can't be told. */
 char *usher_bootfiles_boot_id(const UsherBootFiles *self);
 
+/* CONFLICT: a file that the plan changes is not as the plan has seen it. */
+bool usher_bootfiles_is_current(
+	const UsherBootFiles *self, const UsherBootPlan *plan, GError **error);
 /* Writes what the plan changes, with a backup FILE.usher-backup of what was there. */
 bool usher_bootfiles_apply(const UsherBootFiles *self, const UsherBootPlan *plan, GError **error);
 /* After a way back: the backups of these edits and the manifest go. */

@@ -264,6 +264,22 @@ static void test_plan(void)
 	remove_root(root);
 }
 
+/* Somebody edits a file while we ask whether it may be changed. */
+static void test_meanwhile(void)
+{
+	char *root = make_root();
+	put(root, GRUB, "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n");
+	put(root, "usr/sbin/update-grub", "");
+	g_autoptr(UsherBootFiles) files = open_files(root);
+	g_autoptr(UsherBootPlan) plan = make_plan(files);
+	g_autoptr(GError) error = NULL;
+	g_assert_true(usher_bootfiles_is_current(files, plan, &error));
+	put(root, GRUB, "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet splash\"\n");
+	g_assert_false(usher_bootfiles_is_current(files, plan, &error));
+	g_assert_error(error, USHER_ERROR, USHER_ERROR_CONFLICT);
+	remove_root(root);
+}
+
 static void test_run(void)
 {
 	g_autoptr(UsherBootCommand) command = usher_boot_command_new();
@@ -285,6 +301,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/bootfiles/killed", test_killed);
 	g_test_add_func("/bootfiles/full-disk", test_full_disk);
 	g_test_add_func("/bootfiles/plan", test_plan);
+	g_test_add_func("/bootfiles/meanwhile", test_meanwhile);
 	g_test_add_func("/bootfiles/run", test_run);
 	return g_test_run();
 }
