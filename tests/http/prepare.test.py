@@ -43,6 +43,59 @@ class Prepare(unittest.TestCase):
         self.assertEqual(done.returncode, status, f"{words}: {done.stdout}{done.stderr}")
         return done
 
+    def device(self, address, ids, code, driver, group, **files):
+        """A function on the root bus, as the kernel shows it."""
+        vendor, device = ids.split(":")
+        folder = f"sys/devices/pci0000:00/{address}"
+        files = {"vendor": f"0x{vendor}", "device": f"0x{device}", "class": f"0x{code}", "revision": "0x00",
+                 "subsystem_vendor": "0x8086", "subsystem_device": "0x2212", "numa_node": "-1", **files}
+        for name, text in files.items():
+            self.put(f"{folder}/{name}", f"{text}\n")
+        for folder_name in (f"sys/bus/pci/drivers/{driver}", f"sys/kernel/iommu_groups/{group}",
+                            "sys/bus/pci/devices"):
+            (self.root / folder_name).mkdir(parents=True, exist_ok=True)
+        os.symlink(f"../../../bus/pci/drivers/{driver}", self.root / folder / "driver")
+        os.symlink(f"../../../kernel/iommu_groups/{group}", self.root / folder / "iommu_group")
+        os.symlink(f"../../../devices/pci0000:00/{address}", self.root / "sys/bus/pci/devices" / address)
+
+    def test_whole_gpu(self):
+        """The IOMMU on, and the host's drivers kept off that one device: its twin keeps its driver."""
+        self.put("usr/sbin/update-initramfs", "")
+        self.device("0000:00:02.0", "8086:3e92", "030000", "i915", 1, boot_vga="1")
+        self.device("0000:00:03.0", "8086:56a0", "030000", "i915", 2, boot_vga="0")
+        self.device("0000:00:04.0", "8086:56a0", "030000", "i915", 3, boot_vga="0")
+        done = self.usher("host", "prepare", "--yes", "--for", "pci", "0000:00:02.0")
+        self.assertIn("warning: the screen of this machine goes dark early in the boot", done.stdout)
+        self.assertIn("warning: no other way into this machine is seen", done.stdout)
+        self.assertIn("to be run on that host: /usr/sbin/update-initramfs -u -k all\n", done.stdout)
+        self.assertEqual(self.get("etc/modprobe.d/usher.conf").splitlines()[1:],
+                         ["options vfio-pci ids=8086:3e92", "softdep i915 pre: vfio-pci"])
+        self.assertFalse((self.root / "etc/udev/rules.d/05-usher.rules").exists())
+
+        self.usher("host", "prepare", "--yes", "--for", "pci", "0000:00:03.0")
+        rules = self.get("etc/udev/rules.d/05-usher.rules")
+        self.assertIn('ATTR{[pci/0000:00:03.0]driver_override}="vfio-pci"', rules)
+        self.assertNotIn("0000:00:04.0", rules)
+        self.assertNotIn("56a0", self.get("etc/modprobe.d/usher.conf"))
+        self.assertTrue(os.access(self.root / "etc/initramfs-tools/hooks/usher", os.X_OK))
+        for name, text in self.files().items():
+            self.assertFalse(name.startswith("etc/") and b"blacklist" in text and b"sysfb" not in text, name)
+        self.usher("host", "revert", "--yes")
+        self.assertEqual(self.get("etc/default/grub"), GRUB)
+        self.assertEqual([p for p in (self.root / "etc").rglob("*") if p.is_file()],
+                         [self.root / "etc/default/grub"])
+
+    def test_split_gpu(self):
+        """GVT-g: the host keeps its screen and i915, and nothing needs another initial RAM disk."""
+        self.put("usr/sbin/update-initramfs", "")
+        self.device("0000:00:02.0", "8086:3e92", "030000", "i915", 1, boot_vga="1")
+        done = self.usher("host", "prepare", "--yes", "--for", "gvt-g", "0000:00:02.0")
+        self.assertNotIn("warning", done.stdout)
+        self.assertNotIn("update-initramfs", done.stdout)
+        self.assertIn("i915.enable_gvt=1", self.get("etc/default/grub"))
+        self.assertEqual(self.get("etc/modules-load.d/usher.conf").splitlines()[1:], ["kvmgt"])
+        self.assertFalse((self.root / "etc/modprobe.d").exists())
+
     def test_without_yes(self):
         before = self.files()
         done = self.usher("host", "prepare", status=1)
@@ -195,6 +248,22 @@ class Prepare(unittest.TestCase):
             os.close(main)
             self.assertEqual(done.returncode, status)
             self.assertEqual(self.get("etc/default/grub"), text)
+
+    def test_edited_while_it_asks(self):
+        main, terminal = pty.openpty()
+        with os.fdopen(terminal, "rb") as stdin:
+            asking = subprocess.Popen([f"{BUILD}/usher", "--root", str(self.root), "host", "prepare"],
+                                      stdin=stdin, stderr=stdin, stdout=subprocess.PIPE)
+            said = b""
+            while b"[y/N]" not in said:
+                said += os.read(main, 1000)
+            self.put("etc/default/grub", "# mine\n" + GRUB)
+            os.write(main, b"y\n")
+            asking.communicate(timeout=60)
+        os.close(main)
+        self.assertEqual(asking.returncode, 1)
+        self.assertEqual(self.get("etc/default/grub"), "# mine\n" + GRUB)
+        self.assertFalse((self.root / "var/lib/usher-agent/host-prepare.json").exists())
 
     def test_mode_is_kept(self):
         os.chmod(self.root / "etc/default/grub", 0o600)
