@@ -502,6 +502,22 @@ static void test_only_word(void)
 	g_assert_cmpstr(text, ==, "amd_iommu=on ");
 }
 
+/* What is left would begin as a comment does. */
+static void test_unsaid(void)
+{
+	g_autoptr(GPtrArray) files = usher_boot_files_new();
+	UsherBootFile *file = usher_boot_file_new(LINE, "nomodeset #x\n");
+	g_ptr_array_add(files, file);
+	g_autoptr(GPtrArray) edits = new_edits();
+	g_autoptr(UsherBootWish) wish = make_iommu_wish();
+	g_ptr_array_add(wish->unwanted, g_strdup("nomodeset"));
+	g_autoptr(GError) error = NULL;
+	g_assert_false(usher_boot_edit_words(files, wish, edits, &error));
+	g_assert_error(error, USHER_ERROR, USHER_ERROR_INVALID);
+	g_assert_cmpstr(file->text, ==, "nomodeset #x\n");
+	g_assert_cmpuint(edits->len, ==, 0);
+}
+
 static void test_plain_words(void)
 {
 	static const char *const good[] = { "quiet", "intel_iommu=on",
@@ -612,6 +628,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/boot/two-files", test_two_files);
 	g_test_add_func("/boot/words", test_words);
 	g_test_add_func("/boot/only-word", test_only_word);
+	g_test_add_func("/boot/unsaid", test_unsaid);
 	g_test_add_func("/boot/plain-words", test_plain_words);
 	g_test_add_func("/boot/lines", test_lines);
 	g_test_add_func("/boot/diff", test_diff);

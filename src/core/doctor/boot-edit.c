@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "core/doctor/boot-text.h"
 #include "core/doctor/cmdline.h"
 
@@ -234,6 +235,34 @@ static bool say_all(Editor *editor, const GPtrArray *words, bool is_wanted, GErr
 	return true;
 }
 
+static bool are_said(Editor *editor, const GPtrArray *words, bool is_wanted)
+{
+	unsigned index;
+	for (unsigned i = 0; i < words->len; i++) {
+		g_autofree char *text = NULL;
+		UsherWordsStep step = is_wanted
+			? usher_cmdline_want(editor->words, words->pdata[i], &index, &text)
+			: usher_cmdline_refuse(editor->words, words->pdata[i], &index, &text);
+		if (step != USHER_WORDS_SAID)
+			return false;
+	}
+	return true;
+}
+
+/* All of it, read once more: the last word that was put in or dropped may have made something else
+ * of the rest, as a comment. */
+static bool is_all_said(Editor *editor, const UsherBootWish *wish, GError **error)
+{
+	if (!read_words(editor, error))
+		return false;
+	if (are_said(editor, wish->words, true) && are_said(editor, wish->unwanted, false))
+		return true;
+	const UsherBootFile *file = editor->files->pdata[0];
+	usher_error_set(error, USHER_ERROR_INVALID,
+		"/%s can't be made to say what is wanted and not what isn't", file->path);
+	return false;
+}
+
 /* What the statements of the edits have become. */
 static bool fill_statements(Editor *editor, GError **error)
 {
@@ -268,7 +297,7 @@ bool usher_boot_edit_words(
 	/* In this order, what contradicts a wanted word is replaced where it stands. */
 	if (!say_all(&editor, wish->words, /* is_wanted */ true, error) ||
 		!say_all(&editor, wish->unwanted, /* is_wanted */ false, error) ||
-		!fill_statements(&editor, error))
+		!is_all_said(&editor, wish, error) || !fill_statements(&editor, error))
 		return false;
 	for (unsigned i = 0; i < files->len; i++) {
 		UsherBootFile *copy = copies->pdata[i];
