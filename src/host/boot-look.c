@@ -107,7 +107,7 @@ static bool has_uki(int root)
 	return false;
 }
 
-/* How much room there is in /boot, and how much the largest initial RAM disk takes. */
+/* How much room there is in /boot, and initial RAM disks: how much the largest takes. */
 static void measure(UsherBootFacts *facts, int root)
 {
 	g_auto(UsherFd) boot = usher_fd_open_below(root, "boot", O_RDONLY | O_DIRECTORY, NULL);
@@ -122,8 +122,10 @@ static void measure(UsherBootFacts *facts, int root)
 		struct stat status;
 		bool is_initrd =
 			g_str_has_prefix(name, "initrd") || g_str_has_prefix(name, "initramfs");
-		if (is_initrd && fstatat(boot, name, &status, 0) == 0)
-			facts->initrd_bytes = MAX(facts->initrd_bytes, (int64_t) status.st_size);
+		if (!is_initrd || fstatat(boot, name, &status, 0) != 0)
+			continue;
+		g_hash_table_add(facts->paths, g_strconcat("boot/", name, NULL));
+		facts->initrd_bytes = MAX(facts->initrd_bytes, (int64_t) status.st_size);
 	}
 }
 

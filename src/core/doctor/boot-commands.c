@@ -150,12 +150,16 @@ static char *release_of(const char *image)
 	return g_strdup(parts[g_strv_length(parts) - 2]);
 }
 
+/* An entry gets the RAM disk that it is given, or what a plugin makes of one where none is. */
 static void add_kernel_install(GPtrArray *commands, const UsherBootFacts *facts)
 {
 	for (unsigned i = 0; i < facts->images->len; i++) {
 		g_autofree char *release = release_of(facts->images->pdata[i]);
 		g_autofree char *image = g_strconcat("/", facts->images->pdata[i], NULL);
-		(void) ADD(commands, facts, "kernel-install", "add", release, image);
+		g_autofree char *initrd = g_strconcat("/boot/initrd.img-", release, NULL);
+		bool has_initrd = usher_boot_has(facts, initrd + 1);
+		(void) ADD(commands, facts, "kernel-install", "add", release, image,
+			has_initrd ? initrd : NULL);
 	}
 }
 

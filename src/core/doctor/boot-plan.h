@@ -9,7 +9,7 @@
 /* What the host has. Read by host/boot-facts, then treated as const. */
 typedef struct UsherBootFacts {
 	GPtrArray *files;  /* of UsherBootFile: boot files; text NULL: there is none */
-	GHashTable *paths; /* those of usher_boot_paths that exist */
+	GHashTable *paths; /* those of usher_boot_paths that exist, and initial RAM disks */
 	GPtrArray *images; /* of kernels: "boot/vmlinuz-6.1.0-18-amd64" */
 	bool has_uki;      /* an image with its command line in it, for the firmware to start */
 	bool secure_boot;
