@@ -339,6 +339,17 @@ static void test_warnings(void)
 	}
 }
 
+static void test_builtin(void)
+{
+	g_autoptr(UsherBootFacts) facts = make_facts(debian);
+	add_file(facts, GRUB, QUIET);
+	g_autoptr(UsherBootWish) wish = make_wish();
+	add_hold(wish, "0000:00:14.0", "8086:a36d", "xhci_hcd")->is_builtin = true;
+	g_autoptr(UsherBootPlan) plan = usher_boot_plan_make(facts, wish, NULL);
+	g_autofree char *ids = warnings(plan);
+	g_assert_cmpstr(ids, ==, "driver-builtin ");
+}
+
 /* ---- what the host needs stays ---- */
 
 static void test_may_hold(void)
@@ -480,6 +491,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/boot-plan/foreign-ids", test_foreign_ids);
 	g_test_add_func("/boot-plan/gvt", test_gvt);
 	g_test_add_func("/boot-plan/warnings", test_warnings);
+	g_test_add_func("/boot-plan/builtin", test_builtin);
 	g_test_add_func("/boot-plan/may-hold", test_may_hold);
 	g_test_add_func("/boot-plan/revert", test_revert);
 	g_test_add_func("/boot-plan/conflict", test_conflict);

@@ -242,6 +242,18 @@ static void warn_of_console(
 	}
 }
 
+static void warn_of_builtins(GPtrArray *warnings, const UsherBootWish *wish)
+{
+	for (unsigned i = 0; i < wish->holds->len; i++) {
+		const UsherBootHold *hold = wish->holds->pdata[i];
+		if (hold->is_builtin)
+			warn(warnings, "driver-builtin",
+				"%s is built into this kernel and takes %s before vfio-pci can: "
+				"usher takes it over only when a guest wants it",
+				hold->driver, hold->address);
+	}
+}
+
 static void warn_of_modules(
 	GPtrArray *warnings, const UsherBootFacts *facts, const UsherBootWish *wish)
 {
@@ -311,6 +323,7 @@ GPtrArray *usher_boot_warnings(
 	if (edits->len == 0)
 		return warnings;
 	warn_of_console(warnings, facts, wish);
+	warn_of_builtins(warnings, wish);
 	warn_of_modules(warnings, facts, wish);
 	warn_of_locks(warnings, facts, wish, edits);
 	warn_of_room(warnings, facts, edits);

@@ -27,6 +27,7 @@ static const UsherField hold_fields[] = {
 	TEXT(UsherBootHold, id),
 	TEXT(UsherBootHold, driver),
 	FLAG(UsherBootHold, shares_id),
+	FLAG(UsherBootHold, is_builtin),
 	FLAG(UsherBootHold, shows_console),
 	FLAG(UsherBootHold, carries_network),
 	{ NULL },

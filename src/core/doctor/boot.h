@@ -13,6 +13,7 @@ typedef struct UsherBootHold {
 	char *id;             /* "8086:3e92" */
 	char *driver;         /* the module kept off; NULL: none that is known */
 	bool shares_id;       /* another device here has the same id and stays with the host */
+	bool is_builtin;      /* the driver is in the kernel itself: no module could wait */
 	bool shows_console;   /* the host's screen hangs on it */
 	bool carries_network; /* a NIC */
 } UsherBootHold;

@@ -59,6 +59,9 @@ static void hold(const UsherDoctor *doctor, const UsherDevice *device, UsherBoot
 	if (g_strcmp0(device->driver, "vfio-pci") != 0)
 		one->driver = g_strdup(device->driver);
 	one->shares_id = has_twin(doctor->inventory, device);
+	GHashTable *builtins = doctor->facts->builtins;
+	one->is_builtin = one->driver != NULL && builtins != NULL &&
+		g_hash_table_contains(builtins, one->driver);
 	one->shows_console = device->boot_display;
 	one->carries_network = device->nets->len > 0;
 	g_ptr_array_add(wish->holds, one);
