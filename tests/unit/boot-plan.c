@@ -339,6 +339,30 @@ static void test_warnings(void)
 	}
 }
 
+/* Without another initial RAM disk, too: the NIC is what matters. */
+static void test_held_nic(void)
+{
+	static const char *const paths[] = { "usr/sbin/update-grub",
+		"etc/dropbear/initramfs/authorized_keys", NULL };
+	for (unsigned carries = 0; carries < 2; carries++) {
+		g_autoptr(UsherBootFacts) facts = make_facts(paths);
+		add_file(facts, GRUB, QUIET);
+		add_file(facts, "etc/crypttab", "root UUID=x none luks\n");
+		g_autoptr(UsherBootWish) wish = usher_boot_wish_new();
+		g_ptr_array_add(wish->words, g_strdup("iommu=pt"));
+		if (carries == 1)
+			add_hold(wish, "0000:03:00.0", "8086:10d3", "e1000e")->carries_network =
+				true;
+		g_autoptr(UsherBootPlan) plan = usher_boot_plan_make(facts, wish, NULL);
+		g_autofree char *ids = warnings(plan);
+		g_assert_cmpstr(ids, ==, carries == 1 ? "remote-unlock " : "");
+		if (carries == 0)
+			continue;
+		const UsherBootWarning *warning = plan->warnings->pdata[0];
+		g_assert_nonnull(strstr(warning->text, "0000:03:00.0"));
+	}
+}
+
 static void test_builtin(void)
 {
 	g_autoptr(UsherBootFacts) facts = make_facts(debian);
@@ -491,6 +515,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/boot-plan/foreign-ids", test_foreign_ids);
 	g_test_add_func("/boot-plan/gvt", test_gvt);
 	g_test_add_func("/boot-plan/warnings", test_warnings);
+	g_test_add_func("/boot-plan/held-nic", test_held_nic);
 	g_test_add_func("/boot-plan/builtin", test_builtin);
 	g_test_add_func("/boot-plan/may-hold", test_may_hold);
 	g_test_add_func("/boot-plan/revert", test_revert);

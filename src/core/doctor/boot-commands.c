@@ -278,26 +278,48 @@ static bool crypttab_says(const UsherBootFacts *facts, const char *part)
 	return false;
 }
 
-static void warn_of_locks(GPtrArray *warnings, const UsherBootFacts *facts,
-	const UsherBootWish *wish, const GPtrArray *edits)
+static void warn_of_tpm(GPtrArray *warnings, const UsherBootFacts *facts)
 {
-	bool has_crypt = crypttab_says(facts, "");
-	bool has_tpm = crypttab_says(facts, "tpm2-device=") ||
-		(has_crypt && usher_boot_has(facts, "usr/bin/clevis-decrypt-tpm2"));
-	if (has_tpm)
+	if (crypttab_says(facts, "tpm2-device=") ||
+		(crypttab_says(facts, "") && usher_boot_has(facts, "usr/bin/clevis-decrypt-tpm2")))
 		warn(warnings, "tpm-seal",
 			"a disk is unlocked by the TPM, which may refuse when the command line or "
 			"the initial RAM disk has changed: have its recovery key at hand");
-	static const char *const remote[] = { "etc/dropbear/initramfs/authorized_keys",
+}
+
+static bool is_unlocked_remotely(const UsherBootFacts *facts)
+{
+	static const char *const paths[] = { "etc/dropbear/initramfs/authorized_keys",
 		"etc/dropbear-initramfs/authorized_keys", "usr/bin/clevis-decrypt-tang" };
-	bool is_remote = false;
-	for (size_t i = 0; i < G_N_ELEMENTS(remote); i++)
-		is_remote = is_remote || usher_boot_has(facts, remote[i]);
-	if (has_crypt && is_remote && (wish->holds->len > 0 || usher_boot_is_in_initramfs(edits)))
-		warn(warnings, "remote-unlock",
-			"a disk is unlocked over the network while the initial RAM disk runs: if "
-			"its NIC does not come up there, this machine waits for a key on its "
-			"console");
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		if (usher_boot_has(facts, paths[i]))
+			return crypttab_says(facts, "");
+	}
+	return false;
+}
+
+/* NULL: none. */
+static const UsherBootHold *find_held_nic(const UsherBootWish *wish)
+{
+	for (unsigned i = 0; i < wish->holds->len; i++) {
+		const UsherBootHold *hold = wish->holds->pdata[i];
+		if (hold->carries_network)
+			return hold;
+	}
+	return NULL;
+}
+
+static void warn_of_remote_unlock(GPtrArray *warnings, const UsherBootFacts *facts,
+	const UsherBootWish *wish, const GPtrArray *edits)
+{
+	const UsherBootHold *nic = find_held_nic(wish);
+	if (!is_unlocked_remotely(facts) || (nic == NULL && !usher_boot_is_in_initramfs(edits)))
+		return;
+	warn(warnings, "remote-unlock",
+		"a disk is unlocked over the network while the initial RAM disk runs: if its NIC "
+		"does not come up there, this machine waits for a key on its console%s%s",
+		nic != NULL ? "; a NIC that is kept for guests: " : "",
+		nic != NULL ? nic->address : "");
 }
 
 #define MIB (INT64_C(1) << 20)
@@ -325,7 +347,8 @@ GPtrArray *usher_boot_warnings(
 	warn_of_console(warnings, facts, wish);
 	warn_of_builtins(warnings, wish);
 	warn_of_modules(warnings, facts, wish);
-	warn_of_locks(warnings, facts, wish, edits);
+	warn_of_tpm(warnings, facts);
+	warn_of_remote_unlock(warnings, facts, wish, edits);
 	warn_of_room(warnings, facts, edits);
 	return warnings;
 }
