@@ -19,8 +19,8 @@ static void wish_iommu(const UsherDoctor *doctor, UsherBootWish *wish)
 		if (usher_doctor_is_intel(doctor))
 			add(wish->words, "intel_iommu=on");
 		add(wish->words, "iommu=pt"); /* the host's own devices as fast as without */
-		add(wish->promises, "iommu-active");
 	}
+	add(wish->promises, "iommu-active");
 	static const char *const unwanted[] = { "intel_iommu=off", "iommu=off", "amd_iommu=off",
 		"amd_iommu=on" };
 	for (size_t i = 0; i < G_N_ELEMENTS(unwanted); i++)
