@@ -111,6 +111,7 @@ static unsigned write_changes(UsherJsonWriter *writer, const UsherJson *was, con
 /* Either may be NULL. Nothing when nothing of it is worth a line. */
 static void tell(Watch *watch, const UsherDevice *before, const UsherDevice *now)
 {
+	g_assert(before != NULL || now != NULL);
 	g_autoptr(UsherJson) was = before != NULL ? json_of(before) : NULL;
 	g_autoptr(UsherJson) is = now != NULL ? json_of(now) : NULL;
 	const char *type = before == NULL ? "added" : now == NULL ? "removed" : "changed";

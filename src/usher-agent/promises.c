@@ -106,9 +106,10 @@ static void check(void *data)
 	g_autoptr(UsherBootFiles) files = usher_bootfiles_open(NULL, &self->error);
 	g_autoptr(UsherBootManifest) manifest =
 		files != NULL ? usher_bootfiles_manifest(files, &self->error) : NULL;
-	bool is_rebooted = false;
-	const GPtrArray *promised =
-		manifest != NULL ? usher_bootfiles_promises(files, manifest, &is_rebooted) : NULL;
+	if (manifest == NULL)
+		return;
+	bool is_rebooted;
+	const GPtrArray *promised = usher_bootfiles_promises(files, manifest, &is_rebooted);
 	if (is_rebooted)
 		self->promises = examine(manifest, promised, &self->error);
 	if (self->promises == NULL || manifest->guests->len == 0)

@@ -234,6 +234,7 @@ char *usher_boot_text_insert(
 		g_autofree char *behind = g_strconcat(" ", word, NULL);
 		return usher_boot_text_splice(text, at, at, behind);
 	}
+	g_assert(piece != NULL); /* a file that is no shell's is one piece */
 	bool is_only = at == piece->end || g_ascii_isspace(text[at]);
 	g_autofree char *before = g_strconcat(word, is_only ? "" : " ", NULL);
 	return usher_boot_text_splice(text, at, at, before);
