@@ -8,8 +8,10 @@
 #include "base/text.h"
 #include "cli/devices.h"
 #include "core/doctor/boot-guard.h"
+#include "core/doctor/boot-once.h"
+#include "core/doctor/boot-try.h"
 #include "core/doctor/wish.h"
-#include "host/bootfiles.h"
+#include "host/boot-once.h"
 #include "host/health.h"
 
 /* What a command works with; made by begin. */
@@ -265,26 +267,79 @@ static void note_guests(UsherCli *cli, UsherBootManifest *manifest)
 	}
 }
 
-/* First what will be done is written down, then it is done: whoever is killed in between finds
- * what there is to undo. */
-static bool prepare(UsherCli *cli, Host *host, const UsherBootPlan *plan, const UsherBootWish *wish,
-	GError **error)
+/* What a prepare does: all at once, or the command line only for the next boot. */
+typedef struct Preparation {
+	UsherBootWish *wish;
+	UsherBootPlan *plan; /* what it comes to in the end */
+	UsherBootPlan *now;  /* what is changed at once; NULL: all */
+} Preparation;
+
+static void preparation_clear(Preparation *preparation)
+{
+	usher_boot_wish_free(preparation->wish);
+	usher_boot_plan_free(preparation->plan);
+	usher_boot_plan_free(preparation->now);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Preparation, preparation_clear)
+
+/* Where the boot loader can, and the command line changes, that is tried first. */
+static bool may_try(const UsherCli *cli, const Host *host, Preparation *preparation, GError **error)
+{
+	if (!usher_bootfiles_is_live(host->files) || usher_cli_has(cli, "at-once"))
+		return true;
+	g_autoptr(GError) problem = NULL;
+	g_autoptr(UsherBootOnce) once =
+		usher_boot_once_make(host->facts, preparation->wish, &problem);
+	if (once == NULL) /* what can't be read here is only not tried */
+		return true;
+	g_autoptr(UsherBootWish) rest = usher_boot_once_rest(preparation->wish);
+	UsherBootPlan *now = usher_boot_plan_make(host->facts, rest, error);
+	if (now == NULL)
+		return false;
+	if (now->edits->len < preparation->plan->edits->len)
+		preparation->now = now;
+	else
+		usher_boot_plan_free(now);
+	return true;
+}
+
+static bool arm(Host *host, const UsherBootWish *wish, const char *boot_id, GError **error)
 {
 	UsherBootManifest *manifest = host->manifest;
-	if (!usher_bootfiles_is_current(host->files, plan, error))
+	usher_boot_wish_free(manifest->wish);
+	usher_boot_try_free(manifest->attempt);
+	manifest->wish = usher_boot_wish_dup(wish);
+	manifest->attempt = usher_boot_try_new();
+	UsherBootLoaderPort *loader =
+		usher_boot_loader_host_new(host->files, host->health, manifest);
+	bool is_armed = loader->ops->arm(loader, wish->words, error);
+	loader->ops->free(loader);
+	if (!is_armed)
 		return false;
+	usher_boot_try_move(manifest->attempt, USHER_TRY_ARMED, boot_id, wish);
+	return usher_bootfiles_remember(host->files, manifest, error);
+}
+
+/* First what will be done is written down, then it is done: whoever is killed in between finds
+ * what there is to undo. */
+static bool prepare(UsherCli *cli, Host *host, const Preparation *preparation, GError **error)
+{
+	UsherBootManifest *manifest = host->manifest;
+	const UsherBootPlan *plan = preparation->now != NULL ? preparation->now : preparation->plan;
 	g_autofree char *boot_id = usher_bootfiles_boot_id(host->files);
 	const char *goal = usher_cli_text(cli, "for");
 	usher_boot_plan_note(plan, manifest);
-	promise(manifest, wish->promises);
+	promise(manifest, preparation->wish->promises);
 	manifest->made = g_get_real_time();
 	set_text(&manifest->boot_id, boot_id);
 	set_text(&manifest->goal, goal != NULL ? goal : usher_goal_names[USHER_GOAL_PCI]);
 	set_text(&manifest->address, usher_cli_arg(cli, 0));
 	if (usher_bootfiles_is_live(host->files))
 		note_guests(cli, manifest);
-	return usher_bootfiles_remember(host->files, manifest, error) &&
-		usher_bootfiles_apply(host->files, plan, error) && run_due(cli, host, error);
+	return usher_bootfiles_is_current(host->files, plan, error) &&
+		usher_bootfiles_remember(host->files, manifest, error) &&
+		usher_bootfiles_apply(host->files, plan, error) && run_due(cli, host, error) &&
+		(preparation->now == NULL || arm(host, preparation->wish, boot_id, error));
 }
 
 static bool is_reboot_due(const Host *host)
@@ -320,24 +375,41 @@ static GPtrArray *all_commands(const UsherBootManifest *manifest, const UsherBoo
 	return commands;
 }
 
+static bool plan_preparation(
+	UsherCli *cli, const Host *host, Preparation *preparation, GError **error)
+{
+	preparation->wish = make_wish(cli, host, error);
+	if (preparation->wish == NULL)
+		return false;
+	preparation->plan = usher_boot_plan_make(host->facts, preparation->wish, error);
+	return preparation->plan != NULL && may_try(cli, host, preparation, error);
+}
+
+static const char *say_prepared(const Preparation *preparation)
+{
+	return preparation->now != NULL
+		? "the host is prepared, and a reboot is due: that boot alone has the new command "
+		  "line, until the agent has seen it up with a way in"
+		: "the host is prepared: it takes effect with the next reboot, which is due";
+}
+
 bool usher_cmd_host_prepare(UsherCli *cli, GError **error)
 {
 	g_auto(Host) host = { 0 };
-	if (!begin(cli, &host, error))
+	g_auto(Preparation) preparation = { 0 };
+	if (!begin(cli, &host, error) || !plan_preparation(cli, &host, &preparation, error))
 		return false;
-	g_autoptr(UsherBootWish) wish = make_wish(cli, &host, error);
-	g_autoptr(UsherBootPlan) plan =
-		wish != NULL ? usher_boot_plan_make(host.facts, wish, error) : NULL;
-	if (plan == NULL)
-		return false;
+	const UsherBootPlan *plan = preparation.plan;
 	g_autoptr(GPtrArray) commands = all_commands(host.manifest, plan);
-	Outcome outcome = { plan, commands, wish->promises, false, false };
+	Outcome outcome = { plan, commands, preparation.wish->promises, false, false };
 	bool is_nothing = plan->edits->len == 0 && commands->len == 0;
 	bool is_dry = usher_cli_has(cli, "dry-run");
 	if (!wants_json(cli))
 		print_plan(plan, commands);
+	if (!wants_json(cli) && preparation.now != NULL)
+		printf("first the next boot alone is to have the new command line\n");
 	bool is_done = is_nothing || is_dry ||
-		(is_agreed(cli, plan, error) && prepare(cli, &host, plan, wish, error));
+		(is_agreed(cli, plan, error) && prepare(cli, &host, &preparation, error));
 	outcome.is_applied = is_done && !is_nothing && !is_dry;
 	outcome.is_reboot_due = outcome.is_applied || (host.was_prepared && is_reboot_due(&host));
 	if (wants_json(cli))
@@ -347,10 +419,18 @@ bool usher_cmd_host_prepare(UsherCli *cli, GError **error)
 			outcome.is_reboot_due ? "there is nothing left to change; a reboot is due"
 					      : "there is nothing to change");
 	else if (outcome.is_applied)
-		usher_cli_say(cli,
-			"the host is prepared: it takes effect with the next reboot, "
-			"which is due");
+		usher_cli_say(cli, "%s", say_prepared(&preparation));
 	return is_done;
+}
+
+/* What was to be tried is not any more. */
+static bool drop_once(Host *host, GError **error)
+{
+	UsherBootLoaderPort *loader =
+		usher_boot_loader_host_new(host->files, host->health, host->manifest);
+	bool is_dropped = loader->ops->drop(loader, error);
+	loader->ops->free(loader);
+	return is_dropped;
 }
 
 static bool revert(UsherCli *cli, Host *host, const UsherBootPlan *plan, GError **error)
@@ -360,7 +440,7 @@ static bool revert(UsherCli *cli, Host *host, const UsherBootPlan *plan, GError 
 	for (unsigned i = 0; i < plan->commands->len; i++)
 		g_ptr_array_add(manifest->due, usher_boot_command_dup(plan->commands->pdata[i]));
 	return usher_bootfiles_is_current(host->files, plan, error) &&
-		usher_bootfiles_remember(host->files, manifest, error) &&
+		usher_bootfiles_remember(host->files, manifest, error) && drop_once(host, error) &&
 		usher_bootfiles_apply(host->files, plan, error) && run_due(cli, host, error) &&
 		usher_bootfiles_forget(host->files, manifest, error);
 }
@@ -405,6 +485,9 @@ static void show(const Host *host)
 		manifest->address != NULL ? " " : "",
 		manifest->address != NULL ? manifest->address : "");
 	printf("reboot       %s\n", is_reboot_due(host) ? "due" : "done");
+	if (manifest->attempt != NULL)
+		printf("tried first  %s\n",
+			usher_boot_try_state_name((UsherTryState) manifest->attempt->state));
 	g_autofree char *promises = usher_text_join_array(manifest->promises, " ");
 	printf("promised     %s\n", promises);
 	for (unsigned i = 0; i < manifest->edits->len; i++) {

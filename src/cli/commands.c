@@ -129,6 +129,8 @@ static const UsherFlag doctor_flags[] = {
 		"yes", 0, USHER_FLAG_SWITCH, NULL, "do it without asking, warnings and all" \
 	}
 static const UsherFlag prepare_flags[] = {
+	{ "at-once", 0, USHER_FLAG_SWITCH, NULL,
+		"the default from now on, where else the next boot would try it first" },
 	{ "for", 0, USHER_FLAG_TEXT, "GOAL", "what the host is to be ready for (pci)",
 		usher_goal_names },
 	YES_FLAG,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/boot-try.h"
 
-bool usher_boot_try_arm(UsherBootTry *attempt, UsherBootLoaderPort *loader, const GPtrArray *words,
-	const char *boot_id, GError **error)
+bool usher_boot_try_arm(UsherBootTry *attempt, UsherBootLoaderPort *loader,
+	const UsherBootWish *wish, const char *boot_id, GError **error)
 {
-	if (!loader->ops->arm(loader, words, error))
+	if (!loader->ops->arm(loader, wish->words, error))
 		return false;
-	usher_boot_try_move(attempt, USHER_TRY_ARMED, boot_id, words);
+	usher_boot_try_move(attempt, USHER_TRY_ARMED, boot_id, wish);
 	return true;
 }
 

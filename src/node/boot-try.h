@@ -5,8 +5,8 @@
 #include "ports/boot-loader.h"
 
 /* Arms the boot loader, and says so in attempt. */
-bool usher_boot_try_arm(UsherBootTry *attempt, UsherBootLoaderPort *loader, const GPtrArray *words,
-	const char *boot_id, GError **error);
+bool usher_boot_try_arm(UsherBootTry *attempt, UsherBootLoaderPort *loader,
+	const UsherBootWish *wish, const char *boot_id, GError **error);
 /* Carries out what follows from what is seen; called again when it failed, and as often as one
  * likes. attempt is to be stored whenever it has changed. */
 bool usher_boot_try_step(UsherBootTry *attempt, UsherBootLoaderPort *loader,

@@ -42,9 +42,10 @@ static void end(World *world)
 
 static bool arm(World *world)
 {
-	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-	g_ptr_array_add(words, g_strdup(WORD));
-	return usher_boot_try_arm(world->attempt, world->loader, words, world->boot_id, NULL);
+	g_autoptr(UsherBootWish) wish = usher_boot_wish_new();
+	g_ptr_array_add(wish->words, g_strdup(WORD));
+	g_ptr_array_add(wish->unwanted, g_strdup("intel_iommu=off"));
+	return usher_boot_try_arm(world->attempt, world->loader, wish, world->boot_id, NULL);
 }
 
 static bool look(World *world, bool has_way_in, int64_t up_us)
@@ -52,6 +53,24 @@ static bool look(World *world, bool has_way_in, int64_t up_us)
 	UsherTrySeen seen = { world->boot_id, world->cmdline, has_way_in, up_us };
 	world->was_mendable |= has_way_in && strstr(world->cmdline, WORD) != NULL;
 	return usher_boot_try_step(world->attempt, world->loader, &seen, NULL);
+}
+
+/* Nothing is to be said, and something is not to: a boot that says it is not the one that is tried. */
+static void test_unwanted(void)
+{
+	static const struct {
+		const char *cmdline;
+		UsherTryState state;
+	} cases[] = { { "root=/dev/sda1 quiet", USHER_TRY_RUNNING },
+		{ "root=/dev/sda1 quiet intel_iommu=off", USHER_TRY_FAILED } };
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(UsherBootTry) attempt = usher_boot_try_new();
+		g_autoptr(UsherBootWish) wish = usher_boot_wish_new();
+		g_ptr_array_add(wish->unwanted, g_strdup("intel_iommu=off"));
+		usher_boot_try_move(attempt, USHER_TRY_ARMED, "one", wish);
+		const UsherTrySeen seen = { "two", cases[i].cmdline, false, 1 };
+		g_assert_cmpuint(usher_boot_try_judge(attempt, &seen), ==, cases[i].state);
+	}
 }
 
 static void test_kept(void)
@@ -169,6 +188,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/boot-try/kept", test_kept);
+	g_test_add_func("/boot-try/unwanted", test_unwanted);
 	g_test_add_func("/boot-try/never-up", test_never_up);
 	g_test_add_func("/boot-try/no-way-in", test_no_way_in);
 	g_test_add_func("/boot-try/booted-again", test_booted_again);

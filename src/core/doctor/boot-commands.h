@@ -4,6 +4,7 @@
 #include "core/doctor/boot-plan.h"
 
 #define USHER_BOOT_GRUB_FILE    "etc/default/grub"
+#define USHER_BOOT_GRUB_MENU    "boot/grub/grub.cfg" /* read only */
 #define USHER_BOOT_GRUB_FOLDER  "etc/default/grub.d/"
 #define USHER_BOOT_LINE_FILE    "etc/kernel/cmdline"
 #define USHER_BOOT_ENTRY_FOLDER "/loader/entries/"

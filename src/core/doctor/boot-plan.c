@@ -20,7 +20,7 @@
 
 const char *const usher_boot_file_paths[] = { USHER_BOOT_GRUB_FILE, USHER_BOOT_LINE_FILE,
 	MODULES_LOAD, MODPROBE, UDEV_RULES, TOOLS_LIST, TOOLS_HOOK, DRACUT, MKINITCPIO,
-	"etc/crypttab", NULL };
+	"etc/crypttab", USHER_BOOT_GRUB_MENU, NULL };
 
 const UsherBootFolder usher_boot_folders[] = {
 	{ "etc/default/grub.d", ".cfg" },
@@ -34,9 +34,10 @@ const UsherBootFolder usher_boot_folders[] = {
 #define PROGRAM(name) "usr/sbin/" name, "usr/bin/" name, "sbin/" name, "bin/" name
 const char *const usher_boot_paths[] = { PROGRAM("update-grub"), PROGRAM("grub2-mkconfig"),
 	PROGRAM("grub-mkconfig"), PROGRAM("grubby"), PROGRAM("proxmox-boot-tool"),
-	PROGRAM("kernel-install"), PROGRAM("update-initramfs"), PROGRAM("dracut"),
-	PROGRAM("mkinitcpio"), "etc/kernel/proxmox-boot-uuids", "boot/grub2/grub.cfg",
-	"boot/grub/grub.cfg",
+	PROGRAM("kernel-install"), PROGRAM("grub-reboot"), PROGRAM("bootctl"),
+	PROGRAM("update-initramfs"), PROGRAM("dracut"), PROGRAM("mkinitcpio"),
+	"etc/kernel/proxmox-boot-uuids", "boot/grub2/grub.cfg", "boot/grub/grub.cfg",
+	"boot/grub/grubenv", "boot/grub/custom.cfg",
 	/* systemd-stub says that it has started the kernel. */
 	"sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
 	"etc/dropbear/initramfs/authorized_keys", "etc/dropbear-initramfs/authorized_keys",

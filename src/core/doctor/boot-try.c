@@ -12,9 +12,15 @@ static const UsherField try_fields[] = {
 	{ "state", USHER_FIELD_ENUM, offsetof(UsherBootTry, state), 0, state_names },
 	{ "boot_id", USHER_FIELD_STRING, offsetof(UsherBootTry, boot_id), 0 },
 	{ "words", USHER_FIELD_STRINGS, offsetof(UsherBootTry, words), 0 },
+	{ "unwanted", USHER_FIELD_STRINGS, offsetof(UsherBootTry, unwanted), 0 },
 	{ NULL },
 };
 USHER_RECORD_DEFINE(UsherBootTry, usher_boot_try, "try", try_fields)
+
+const char *usher_boot_try_state_name(UsherTryState state)
+{
+	return state_names[state];
+}
 
 #define TO(state) (1U << USHER_TRY_##state)
 static const unsigned moves[USHER_TRY_N_STATES] = {
@@ -31,8 +37,22 @@ bool usher_boot_try_may_move(UsherTryState from, UsherTryState to)
 	return (moves[from] & 1U << to) != 0;
 }
 
-/* All that is tried is on the command line. */
-static bool has_words(const UsherBootTry *attempt, const char *cmdline)
+static bool are_said(const GPtrArray *words, const GPtrArray *wanted, bool is_wanted)
+{
+	for (unsigned i = 0; i < wanted->len; i++) {
+		unsigned index;
+		g_autofree char *text = NULL;
+		UsherWordsStep step = is_wanted
+			? usher_cmdline_want(words, wanted->pdata[i], &index, &text)
+			: usher_cmdline_refuse(words, wanted->pdata[i], &index, &text);
+		if (step != USHER_WORDS_SAID)
+			return false;
+	}
+	return true;
+}
+
+/* The command line is the one that is tried. */
+static bool is_tried(const UsherBootTry *attempt, const char *cmdline)
 {
 	g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(UsherWordSpan));
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
@@ -41,14 +61,7 @@ static bool has_words(const UsherBootTry *attempt, const char *cmdline)
 		UsherWordSpan span = g_array_index(spans, UsherWordSpan, i);
 		g_ptr_array_add(words, g_strndup(cmdline + span.begin, span.end - span.begin));
 	}
-	for (unsigned i = 0; i < attempt->words->len; i++) {
-		unsigned index;
-		g_autofree char *text = NULL;
-		if (usher_cmdline_want(words, attempt->words->pdata[i], &index, &text) !=
-			USHER_WORDS_SAID)
-			return false;
-	}
-	return true;
+	return are_said(words, attempt->words, true) && are_said(words, attempt->unwanted, false);
 }
 
 static UsherTryState judge_running(const UsherTrySeen *seen)
@@ -62,27 +75,29 @@ UsherTryState usher_boot_try_judge(const UsherBootTry *attempt, const UsherTrySe
 {
 	bool is_same_boot = g_strcmp0(attempt->boot_id, seen->boot_id) == 0;
 	if (attempt->state == USHER_TRY_ARMED && !is_same_boot)
-		return has_words(attempt, seen->cmdline) ? USHER_TRY_RUNNING : USHER_TRY_FAILED;
+		return is_tried(attempt, seen->cmdline) ? USHER_TRY_RUNNING : USHER_TRY_FAILED;
 	if (attempt->state == USHER_TRY_RUNNING)
 		return is_same_boot ? judge_running(seen) : USHER_TRY_FAILED;
 	return attempt->state;
 }
 
-static void take_words(UsherBootTry *attempt, const GPtrArray *words)
+static void take(GPtrArray *texts, const GPtrArray *others)
 {
-	g_ptr_array_set_size(attempt->words, 0);
-	for (unsigned i = 0; i < words->len; i++)
-		g_ptr_array_add(attempt->words, g_strdup(words->pdata[i]));
+	g_ptr_array_set_size(texts, 0);
+	for (unsigned i = 0; i < others->len; i++)
+		g_ptr_array_add(texts, g_strdup(others->pdata[i]));
 }
 
 void usher_boot_try_move(
-	UsherBootTry *attempt, UsherTryState state, const char *boot_id, const GPtrArray *words)
+	UsherBootTry *attempt, UsherTryState state, const char *boot_id, const UsherBootWish *wish)
 {
 	g_assert(usher_boot_try_may_move(attempt->state, state));
-	g_assert((words != NULL) == (state == USHER_TRY_ARMED));
+	g_assert((wish != NULL) == (state == USHER_TRY_ARMED));
 	attempt->state = state;
 	g_free(attempt->boot_id);
 	attempt->boot_id = g_strdup(boot_id);
-	if (words != NULL)
-		take_words(attempt, words);
+	if (wish == NULL)
+		return;
+	take(attempt->words, wish->words);
+	take(attempt->unwanted, wish->unwanted);
 }

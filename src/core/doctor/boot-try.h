@@ -9,7 +9,7 @@
  *              │                               │
  *              └──boots without them──▶ failed ◀──is booted again, or time runs out
  */
-#include "base/record.h"
+#include "core/doctor/boot.h"
 
 typedef enum {
 	USHER_TRY_NONE,
@@ -20,12 +20,7 @@ typedef enum {
 	USHER_TRY_N_STATES,
 } UsherTryState;
 
-typedef struct UsherBootTry {
-	unsigned state;   /* UsherTryState */
-	char *boot_id;    /* of the boot in which it came to be so */
-	GPtrArray *words; /* of the command line that is tried */
-} UsherBootTry;
-USHER_RECORD_DECLARE(UsherBootTry, usher_boot_try)
+const char *usher_boot_try_state_name(UsherTryState state);
 
 /* What the agent sees of this boot. */
 typedef struct UsherTrySeen {
@@ -42,6 +37,6 @@ typedef struct UsherTrySeen {
 bool usher_boot_try_may_move(UsherTryState from, UsherTryState to);
 /* The state that a try is in now. */
 UsherTryState usher_boot_try_judge(const UsherBootTry *attempt, const UsherTrySeen *seen);
-/* Becomes so, in this boot; only where it may. words: of a new try, else NULL. */
+/* Becomes so, in this boot; only where it may. wish: of a new try, else NULL. */
 void usher_boot_try_move(
-	UsherBootTry *attempt, UsherTryState state, const char *boot_id, const GPtrArray *words);
+	UsherBootTry *attempt, UsherTryState state, const char *boot_id, const UsherBootWish *wish);

@@ -82,6 +82,11 @@ static const UsherField manifest_fields[] = {
 	TEXTS(UsherBootManifest, promises),
 	RECORDS(UsherBootManifest, edits, usher_boot_edit),
 	RECORDS(UsherBootManifest, due, usher_boot_command),
+	{ "attempt", USHER_FIELD_RECORD, AT(UsherBootManifest, attempt), USHER_FIELD_OMIT, NULL,
+		&usher_boot_try_type },
+	{ "wish", USHER_FIELD_RECORD, AT(UsherBootManifest, wish), USHER_FIELD_OMIT, NULL,
+		&usher_boot_wish_type },
+	TEXT(UsherBootManifest, once),
 	TEXTS(UsherBootManifest, guests),
 	{ NULL },
 };

@@ -57,6 +57,15 @@ typedef struct UsherBootCommand {
 } UsherBootCommand;
 USHER_RECORD_DECLARE(UsherBootCommand, usher_boot_command)
 
+/* A boot that is tried before it is kept: core/doctor/boot-try. */
+typedef struct UsherBootTry {
+	unsigned state;      /* UsherTryState */
+	char *boot_id;       /* of the boot in which it came to be so */
+	GPtrArray *words;    /* that are tried on the command line */
+	GPtrArray *unwanted; /* that are not on it */
+} UsherBootTry;
+USHER_RECORD_DECLARE(UsherBootTry, usher_boot_try)
+
 /* What `usher host prepare` did to this host: written before the first file is. */
 typedef struct UsherBootManifest {
 	int64_t made;  /* when, of the last one */
@@ -64,8 +73,11 @@ typedef struct UsherBootManifest {
 	char *goal;    /* "pci" */
 	char *address; /* NULL: the host as a whole */
 	GPtrArray *promises;
-	GPtrArray *edits;  /* in the order in which they were made */
-	GPtrArray *due;    /* of UsherBootCommand: not yet run */
+	GPtrArray *edits;      /* in the order in which they were made */
+	GPtrArray *due;        /* of UsherBootCommand: not yet run */
+	UsherBootTry *attempt; /* of the command line; NULL: it is not tried first */
+	UsherBootWish *wish;   /* of that attempt: to be kept when it went well */
+	char *once;            /* the file that has its boot entry */
 	GPtrArray *guests; /* vms that ran with devices then: started when the promises are kept */
 } UsherBootManifest;
 USHER_RECORD_DECLARE(UsherBootManifest, usher_boot_manifest)
