@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "client/client.h"
+#include "host/unpack.h"
 
 #define USHER_CLI_DEFAULT_SERVER "/run/usher/usherd.sock"
 
@@ -78,12 +79,13 @@ struct UsherCli {
 	GHashTable *flags; /* name → GPtrArray of char * */
 	UsherFormat format;
 	bool wants_help;
-	bool is_usage_error; /* the error is about how we were called: exit status 2 */
-	bool is_answered;    /* what was asked for is printed: of an error only its sentence */
-	const char *server;  /* owned by flags or the environment */
-	const char *root;    /* NULL: this machine */
-	UsherClient *client; /* made when it is first asked for */
-	GPtrArray *columns;  /* of const UsherColumn *: of the table that is being printed */
+	bool is_usage_error;     /* the error is about how we were called: exit status 2 */
+	bool is_answered;        /* what was asked for is printed: of an error only its sentence */
+	const char *server;      /* owned by flags or the environment */
+	const char *root;        /* NULL: this machine */
+	UsherUnpacked *unpacked; /* what the root was made of; NULL: it was a folder */
+	UsherClient *client;     /* made when it is first asked for */
+	GPtrArray *columns;      /* of const UsherColumn *: of the table that is being printed */
 	unsigned widths[USHER_CLI_MAX_COLUMNS];
 };
 

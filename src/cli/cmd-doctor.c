@@ -229,7 +229,10 @@ bool usher_cmd_doctor(UsherCli *cli, GError **error)
 	g_autoptr(UsherHostFacts) facts = usher_health_read(tree, inventory);
 	UsherGoal goal = usher_cli_goal(cli);
 	g_autoptr(GPtrArray) findings = usher_doctor_examine(facts, inventory, goal, address);
-	const char *host = cli->root != NULL ? cli->root : g_get_host_name();
+	const char *given = usher_cli_text(cli, "root");
+	const char *host = cli->root == NULL ? g_get_host_name()
+		: given != NULL              ? given
+					     : cli->root;
 	g_autoptr(GPtrArray) promises = NULL;
 	if (!read_promises(cli, findings, &promises, error))
 		return false;

@@ -5,8 +5,21 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "host/record.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+/* A recording is read as it was written, too: as an archive. */
+static bool unpack_root(UsherCli *cli, GError **error)
+{
+	if (cli->root == NULL || !usher_recording_is_name(cli->root) ||
+		g_file_test(cli->root, G_FILE_TEST_IS_DIR))
+		return true;
+	cli->unpacked = usher_unpack(cli->root, error);
+	if (cli->unpacked != NULL)
+		cli->root = usher_unpacked_root(cli->unpacked);
+	return cli->unpacked != NULL;
+}
 
 static bool run(UsherCli *cli, GError **error)
 {
@@ -24,7 +37,7 @@ static bool run(UsherCli *cli, GError **error)
 			cli->command->verb != NULL ? cli->command->verb : "");
 		return false;
 	}
-	return cli->command->run(cli, error);
+	return unpack_root(cli, error) && cli->command->run(cli, error);
 }
 
 /* Output that could not be written is a failure like any other. */

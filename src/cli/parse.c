@@ -36,6 +36,7 @@ void usher_cli_free(UsherCli *cli)
 	g_ptr_array_unref(cli->args);
 	g_hash_table_unref(cli->flags);
 	usher_client_free(cli->client);
+	usher_unpacked_free(cli->unpacked);
 	g_clear_pointer(&cli->columns, g_ptr_array_unref);
 	g_free(cli);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """usher record: what is unpacked reads as the machine did, and tells not whose it is."""
+import io
 import json
 import os
 import pathlib
@@ -39,6 +40,11 @@ def doctor(root=None):
     if done.returncode != fails:
         raise AssertionError(f"doctor: {done.returncode}\n{done.stdout}{done.stderr}")
     return answer
+
+
+def unpacked():
+    """What is left of unpacked archives."""
+    return [name for name in sorted(os.listdir(tempfile.gettempdir())) if name.startswith("usher-recording-")]
 
 
 def put(root, path, content):
@@ -142,6 +148,48 @@ class Record(unittest.TestCase):
         self.assertEqual(doctor(), doctor(into))
         again = self.record("--root", into, name="again.tar")
         self.assertEqual(doctor(), doctor(again))
+
+    def test_archives_as_they_are(self):
+        before = unpacked()
+        for suffix in ("tar", "tar.gz", "tar.xz", "tar.zst"):
+            into = self.record(name=f"a.{suffix}")
+            self.assertEqual(devices(into), devices(f"{self.dir}/a.{suffix}"))
+        self.assertEqual(doctor(into), doctor(f"{self.dir}/a.tar"))
+        # One folder that has the rest.
+        subprocess.run(["tar", "-cf", f"{self.dir}/b.tar", "-C", self.dir, "a.tar-unpacked"], check=True)
+        self.assertEqual(devices(f"{self.dir}/a.tar"), devices(f"{self.dir}/b.tar"))
+        self.assertEqual(unpacked(), before)
+
+    def test_odd_archives(self):
+        """Nothing is written outside, nothing is left, and a sentence says why."""
+        def entry(name, kind=tarfile.REGTYPE, link="", content=b""):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, link, len(content)
+            return info, io.BytesIO(content)
+
+        outside = f"{self.dir}/outside"
+        os.mkdir(outside)
+        archives = {
+            "absolute": [entry(f"{outside}/x", content=b"x")],
+            "up": [entry("sys/../../x", content=b"x")],
+            "through": [entry("sys", tarfile.SYMTYPE, outside), entry("sys/x", content=b"x")],
+            "hard": [entry("x", tarfile.LNKTYPE, "/etc/passwd")],
+            "device": [entry("dev/null", tarfile.CHRTYPE)],
+            "empty": [],
+        }
+        for name, entries in archives.items():
+            with tarfile.open(f"{self.dir}/{name}.tar", "w") as archive:
+                for info, content in entries:
+                    archive.addfile(info, content)
+        pathlib.Path(f"{self.dir}/cut.tar.xz").write_bytes(b"\xfd7zXZ\0")
+        pathlib.Path(f"{self.dir}/text.tar").write_text("no archive\n")
+        before = unpacked()
+        for name in [f"{name}.tar" for name in archives] + ["cut.tar.xz", "text.tar", "missing.tar"]:
+            with self.subTest(name):
+                done = usher("device", "list", "--root", f"{self.dir}/{name}", status=1)
+                self.assertRegex(done.stderr, rf"^usher: '.*{name}' is no recording: .+\n$")
+        self.assertEqual(os.listdir(outside), [])
+        self.assertEqual(unpacked(), before)
 
     def test_without_root(self):
         if os.geteuid() != 0:
