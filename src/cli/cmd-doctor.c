@@ -61,6 +61,16 @@ static void print_status(
 	}
 }
 
+static bool can_prepare(const GPtrArray *findings)
+{
+	for (unsigned i = 0; i < findings->len; i++) {
+		const UsherFinding *finding = findings->pdata[i];
+		if (finding->status == USHER_FINDING_FAIL && finding->who == USHER_WHO_USHER)
+			return true;
+	}
+	return false;
+}
+
 static bool is_reboot_due(const GPtrArray *findings)
 {
 	for (unsigned i = 0; i < findings->len; i++) {
@@ -162,6 +172,8 @@ static bool answer(UsherCli *cli, const Page *page, GError **error)
 		return true;
 	usher_error_set(error, USHER_ERROR_CONFLICT, "%u finding%s in the way of %s", n_failed,
 		n_failed == 1 ? " is" : "s are", page->way);
+	if (can_prepare(page->findings))
+		usher_error_set_hint(*error, "usher host prepare --dry-run");
 	return false;
 }
 
