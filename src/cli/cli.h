@@ -215,6 +215,7 @@ bool usher_cmd_rule_create(UsherCli *cli, GError **error);
 bool usher_cmd_rule_update(UsherCli *cli, GError **error);
 bool usher_cmd_rule_delete(UsherCli *cli, GError **error);
 bool usher_cmd_rule_check(UsherCli *cli, GError **error);
+bool usher_cmd_rule_explain(UsherCli *cli, GError **error);
 bool usher_cmd_vm_list(UsherCli *cli, GError **error);
 bool usher_cmd_vm_show(UsherCli *cli, GError **error);
 bool usher_cmd_vm_adopt(UsherCli *cli, GError **error);

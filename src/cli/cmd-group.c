@@ -247,27 +247,3 @@ bool usher_cmd_rule_delete(UsherCli *cli, GError **error)
 {
 	return delete_object(cli, usher_cli_noun("rule"), error);
 }
-
-bool usher_cmd_rule_check(UsherCli *cli, GError **error)
-{
-	g_autoptr(UsherFilter) filter = usher_filter_parse(usher_cli_arg(cli, 0), error);
-	if (filter == NULL)
-		return false;
-	g_autofree char *printed = usher_filter_print(filter);
-	const char *lint = usher_filter_volatile_field(filter);
-	if (cli->format != USHER_FORMAT_JSON) {
-		usher_cli_say(cli, "%s", printed);
-		if (lint != NULL)
-			usher_cli_note(cli,
-				"%s does not stay with a device: a rule on it may lose it", lint);
-		return true;
-	}
-	UsherJsonWriter *writer = usher_json_writer_new(/* pretty */ true);
-	usher_json_begin_object(writer);
-	usher_json_put_string(writer, "filter", printed);
-	usher_json_put_string(writer, "volatile_field", lint);
-	usher_json_end_object(writer);
-	g_autofree char *text = usher_json_writer_finish(writer);
-	g_print("%s\n", text);
-	return true;
-}

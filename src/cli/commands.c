@@ -78,6 +78,12 @@ static const UsherFlag rule_flags[] = {
 	{ "enable", 0, USHER_FLAG_SWITCH, NULL, "match again" },
 	{ NULL },
 };
+static const UsherFlag rule_explain_flags[] = {
+	{ "filter", 0, USHER_FLAG_TEXT, "FILTER",
+		"not usherd's rules but this one; needs no usherd" },
+	VERBOSE_FLAG,
+	{ NULL },
+};
 static const UsherFlag adopt_flags[] = {
 	{ "node", 0, USHER_FLAG_TEXT, "NODE",
 		"where it is defined, when several nodes have that name" },
@@ -231,6 +237,12 @@ const UsherCommand usher_commands[] = {
 	{ "rule", "check", "FILTER", 1, 1, 0, "Is this a filter? Needs no usherd", NULL,
 		"  usher rule check \"vendor ct 'Intel' and not driver eq 'ixgbe'\"", NULL,
 		usher_cmd_rule_check },
+	{ "rule", "explain", "ADDRESS", 1, 1, 0,
+		"Which rules a device of this host matches, and what it fails in",
+		rule_explain_flags,
+		"  usher rule explain 0000:01:00.0\n"
+		"  usher rule explain 0000:01:00.0 --filter \"vendor ct 'Intel'\"",
+		"devices", usher_cmd_rule_explain },
 
 	{ "vm", "list", "", 0, 0, LIST, "Virtual machines that usher knows", NULL, NULL, NULL,
 		usher_cmd_vm_list },

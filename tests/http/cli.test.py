@@ -34,6 +34,18 @@ def environment(**more):
     return {**clean, **more}
 
 
+def make_machine(root):
+    """A host with one function, 0000:00:02.0."""
+    place = "sys/devices/pci0000:00/0000:00:02.0"
+    os.makedirs(f"{root}/{place}")
+    os.makedirs(f"{root}/sys/bus/pci/devices")
+    os.symlink(f"../../../../{place}", f"{root}/sys/bus/pci/devices/0000:00:02.0")
+    for name, text in (("vendor", "0x8086"), ("device", "0x1904"), ("class", "0x060000")):
+        with open(f"{root}/{place}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+    return root
+
+
 class Alone(Bed):
     """Without usherd."""
 
@@ -86,14 +98,7 @@ class Alone(Bed):
     def test_device_list_fits(self):
         leader, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
-        root = f"{self.dir}/machine"
-        place = "sys/devices/pci0000:00/0000:00:02.0"
-        os.makedirs(f"{root}/{place}")
-        os.makedirs(f"{root}/sys/bus/pci/devices")
-        os.symlink(f"../../../../{place}", f"{root}/sys/bus/pci/devices/0000:00:02.0")
-        for name, text in (("vendor", "0x8086"), ("device", "0x1904"), ("class", "0x060000")):
-            with open(f"{root}/{place}/{name}", "w", encoding="utf-8") as file:
-                file.write(text)
+        root = make_machine(f"{self.dir}/machine")
         done = subprocess.Popen([f"{BUILD}/usher", "device", "list", "--root", root], stdout=terminal,
                                 stdin=subprocess.DEVNULL, env=environment(LC_ALL="C.UTF-8"))
         os.close(terminal)
@@ -241,6 +246,26 @@ class Alone(Bed):
 
 
 class Objects(Bed):
+    def test_rule_explain(self):
+        root = make_machine(f"{self.dir}/machine")
+        device = ["rule", "explain", "0000:00:02.0", "--root", root]
+        fails = "vendor_device_hex eq '10de:2235': its vendor_device_hex is '8086:1904'"
+        self.assertEqual(self.cli(*device, "--filter", "vendor_device_hex eq '10de:2235'").stdout,
+                         f"no\n  - {fails}\n")
+        self.assertEqual(self.cli(*device, "--filter", "class_hex bw '06'").stdout, "matches\n")
+        self.assertIn("line 1, column 7", self.cli(*device, "--filter", "class is '06'", status=1).stderr)
+        self.cli("rule", "explain", "0000:00:03.0", "--root", root, "--filter", "class_hex bw '06'", status=1)
+        self.start()
+        self.assertEqual(self.cli(*device).stdout, "there are no rules\n")
+        self.cli("group", "create", "gpus", "--type", "pci")
+        self.cli("rule", "create", "a40", "--group", "gpus", "--filter", "vendor_device_hex eq '10de:2235'")
+        self.cli("rule", "create", "bridges", "--group", "gpus", "--filter", "class_hex bw '06'")
+        self.assertEqual(self.cli(*device).stdout, f"rule/a40, of group/gpus: no\n  - {fails}\n"
+                         "rule/bridges, of group/gpus: matches\n")
+        self.assertEqual(self.cli_json(*device), [
+            {"rule": "a40", "group": "gpus", "matches": False, "reasons": [fails]},
+            {"rule": "bridges", "group": "gpus", "matches": True, "reasons": []}])
+
     def test_groups_and_rules(self):
         self.start()
         self.assertEqual(self.cli("group", "create", "nics", "--type", "pci").stdout, "group/nics created\n")

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "core/rules/fields.h"
 #include "core/rules/regex.h"
 
@@ -188,6 +189,9 @@ static char *matches_of(const UsherFilter *filter)
 		bool matches = false;
 		g_assert_true(usher_filter_match(filter, device, &matches, &error));
 		g_assert_no_error(error);
+		g_autoptr(GPtrArray) reasons = usher_filter_explain(filter, device, &error);
+		g_assert_no_error(error);
+		g_assert_true((reasons->len == 0) == matches);
 		if (matches)
 			g_string_append_c(letters, devices[i].letter);
 	}
@@ -651,6 +655,42 @@ static void test_scrambled(void)
 	g_rand_free(rand);
 }
 
+/* What N, a network card, fails in. */
+static void test_explain(void)
+{
+	static const struct {
+		const char *filter, *reasons;
+	} cases[] = {
+		{ "vendor ct 'intel'", "" },
+		{ "vendor ct 'amd'", "vendor ct 'amd': its vendor is 'Intel Corporation'" },
+		{ "vendor ct 'amd' or vendor ct 'intel'", "" },
+		{ "vendor eq 'a' or iommu_group eq 1",
+			"vendor eq 'a': its vendor is 'Intel Corporation'|"
+			"iommu_group eq 1: its iommu_group is 31" },
+		{ "vendor eq 'a' and iommu_group eq 31 and boot_display eq true",
+			"vendor eq 'a': its vendor is 'Intel Corporation'|"
+			"boot_display eq true: its boot_display is false" },
+		{ "not iommu_group eq 31", "not iommu_group eq 31: its iommu_group is 31" },
+		{ "not (vendor ct 'intel' and iommu_group eq 31)",
+			"not vendor ct 'intel': its vendor is 'Intel Corporation'|"
+			"not iommu_group eq 31: its iommu_group is 31" },
+		{ "not (vendor ct 'amd' and iommu_group eq 31)", "" },
+		{ "not not vendor eq 'it''s'",
+			"vendor eq 'it''s': its vendor is 'Intel Corporation'" },
+	};
+	g_assert_cmpint(devices[0].letter, ==, 'N');
+	g_autoptr(UsherDevice) device = device_new(devices[0].json);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(UsherFilter) filter = usher_filter_parse(cases[i].filter, &error);
+		g_assert_no_error(error);
+		g_autoptr(GPtrArray) reasons = usher_filter_explain(filter, device, &error);
+		g_assert_no_error(error);
+		g_autofree char *all = usher_text_join_array(reasons, "|");
+		g_assert_cmpstr(all, ==, cases[i].reasons);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -671,5 +711,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/rules/regex/bombs", test_regex_bombs);
 	g_test_add_func("/rules/suggestions", test_suggestions);
 	g_test_add_func("/rules/scrambled", test_scrambled);
+	g_test_add_func("/rules/explain", test_explain);
 	return g_test_run();
 }

@@ -33,6 +33,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsherFilter, usher_filter_free)
  * filter may be used by several threads at once. */
 bool usher_filter_match(
 	const UsherFilter *filter, const UsherDevice *device, bool *out_matches, GError **error);
+/* Why the device does not match: the comparisons that would have to come out otherwise, with what the
+ * device has there, "vendor ct 'Intel': its vendor is 'AMD'". Of char *; empty: it matches. NULL:
+ * INVALID as above. */
+GPtrArray *usher_filter_explain(
+	const UsherFilter *filter, const UsherDevice *device, GError **error);
 /* The filter with one space between words and no needless parentheses; parses to the same. */
 char *usher_filter_print(const UsherFilter *filter);
 /* The first field whose value says where a device is and not who it is, NULL: there is none. */

@@ -84,7 +84,7 @@ static bool compare_number(const UsherTerm *term, const UsherRuleValue *value)
 	return is_ordered(term->operator, order);
 }
 
-static bool compare(const UsherTerm *term, const UsherDevice *device, GString *scratch,
+bool usher_term_compare(const UsherTerm *term, const UsherDevice *device, GString *scratch,
 	bool *out_holds, GError **error)
 {
 	UsherRuleValue value = { 0 };
@@ -114,7 +114,7 @@ static bool holds(const UsherTerm *term, const UsherDevice *device, GString *scr
 	bool *out_holds, GError **error)
 {
 	if (term->kind == USHER_TERM_COMPARE)
-		return compare(term, device, scratch, out_holds, error);
+		return usher_term_compare(term, device, scratch, out_holds, error);
 	bool result = false;
 	for (unsigned i = 0; i < term->terms->len; i++) {
 		if (!holds(term->terms->pdata[i], device, scratch, &result, error))

@@ -14,7 +14,7 @@ void usher_rule_append_quoted(GString *text, const char *value)
 	g_string_append_c(text, '\'');
 }
 
-static void print_comparison(const UsherTerm *term, GString *text)
+void usher_term_append(const UsherTerm *term, GString *text)
 {
 	const char *name = usher_rule_operator_names[term->operator];
 	g_string_append_printf(text, "%s %s ", term->field->name, name);
@@ -43,7 +43,7 @@ static void print_term(const UsherTerm *term, UsherTermKind around, GString *tex
 	if (needs_parentheses)
 		g_string_append_c(text, '(');
 	if (term->kind == USHER_TERM_COMPARE)
-		print_comparison(term, text);
+		usher_term_append(term, text);
 	if (term->kind == USHER_TERM_NOT)
 		g_string_append(text, "not ");
 	for (unsigned i = 0; term->terms != NULL && i < term->terms->len; i++) {

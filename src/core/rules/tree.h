@@ -30,5 +30,10 @@ struct UsherFilter {
 };
 
 void usher_term_free(UsherTerm *term);
+/* Of a comparison: whether it is true of the device. */
+bool usher_term_compare(const UsherTerm *term, const UsherDevice *device, GString *scratch,
+	bool *out_holds, GError **error);
+/* Of a comparison: "vendor ct 'Intel'". */
+void usher_term_append(const UsherTerm *term, GString *text);
 /* 'it''s' */
 void usher_rule_append_quoted(GString *text, const char *value);
