@@ -50,6 +50,7 @@ struct UsherHttp {
 	GHashTable *connections; /* of Connection */
 	unsigned sweep;
 	bool is_stopping;
+	bool has_ended; /* a connection, since MHD ran: it may have been one too many */
 };
 
 /* MHD's own epoll fd tells of its sockets; what it has put off it tells by its timeout. */
@@ -75,8 +76,13 @@ static gboolean source_dispatch(GSource *source, GSourceFunc func, gpointer data
 {
 	(void) func;
 	(void) data;
+	UsherHttp *http = ((HttpSource *) source)->http;
+	http->has_ended = false;
 	g_source_set_ready_time(source, -1);
-	(void) MHD_run(((HttpSource *) source)->http->daemon);
+	(void) MHD_run(http->daemon);
+	/* At its limit MHD stops to listen, and begins again only in a run after one has ended. */
+	if (http->has_ended)
+		g_source_set_ready_time(source, 0);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -363,6 +369,7 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
 {
 	UsherHttp *http = data;
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http->has_ended = true;
 		end_connection(*context);
 		*context = NULL;
 		return;
