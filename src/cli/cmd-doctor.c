@@ -135,12 +135,7 @@ static void print_page(const UsherCli *cli, const Page *page, const char *verdic
 
 UsherGoal usher_cli_goal(const UsherCli *cli)
 {
-	const char *name = usher_cli_text(cli, "for");
-	for (unsigned i = 0; name != NULL && i < USHER_N_GOALS; i++) {
-		if (strcmp(usher_goal_names[i], name) == 0)
-			return (UsherGoal) i;
-	}
-	return USHER_GOAL_PCI;
+	return usher_goal_named(usher_cli_text(cli, "for"));
 }
 
 /* NULL: of the host as a whole. */

@@ -32,15 +32,6 @@ typedef struct Check {
 	GError *error;
 } Check;
 
-static UsherGoal goal_named(const char *name)
-{
-	for (unsigned i = 0; i < USHER_N_GOALS; i++) {
-		if (g_strcmp0(usher_goal_names[i], name) == 0)
-			return (UsherGoal) i;
-	}
-	return USHER_GOAL_PCI;
-}
-
 /* What the host is now. */
 typedef struct Look {
 	UsherInventory *inventory;
@@ -71,7 +62,7 @@ static GPtrArray *examine(const Look *look, const UsherBootManifest *manifest)
 		? manifest->address
 		: NULL;
 	g_autoptr(GPtrArray) findings = usher_doctor_examine(
-		look->health, look->inventory, goal_named(manifest->goal), address);
+		look->health, look->inventory, usher_goal_named(manifest->goal), address);
 	return usher_doctor_keep(findings, manifest->promises, /* is_rebooted */ true);
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/doctor/boot-try.h"
 
-#include <string.h>
-
 #include "core/doctor/cmdline.h"
+#include "core/doctor/private.h"
 
 static const char *const state_names[] = { "none", "armed", "running", "kept", "failed", NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(state_names) == USHER_TRY_N_STATES + 1);
@@ -54,13 +53,7 @@ static bool are_said(const GPtrArray *words, const GPtrArray *wanted, bool is_wa
 /* The command line is the one that is tried. */
 static bool is_tried(const UsherBootTry *attempt, const char *cmdline)
 {
-	g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(UsherWordSpan));
-	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-	(void) usher_cmdline_split(cmdline, spans);
-	for (unsigned i = 0; i < spans->len; i++) {
-		UsherWordSpan span = g_array_index(spans, UsherWordSpan, i);
-		g_ptr_array_add(words, g_strndup(cmdline + span.begin, span.end - span.begin));
-	}
+	g_autoptr(GPtrArray) words = usher_kernel_words(cmdline);
 	return are_said(words, attempt->words, true) && are_said(words, attempt->unwanted, false);
 }
 

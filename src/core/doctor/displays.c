@@ -48,8 +48,7 @@ static void find_framebuffer(UsherDoctor *doctor)
 		"%s has the firmware's framebuffer (/sys/bus/platform/drivers/%s)", driver, driver);
 	if (display == NULL || !usher_doctor_concerns(doctor, display))
 		return;
-	g_free(finding->subject);
-	finding->subject = g_strdup(display->address);
+	usher_finding_set_subject(finding, display->address);
 	usher_finding_blame(finding,
 		gives_console(doctor) ? USHER_FINDING_FAIL : USHER_FINDING_WARN, USHER_WHO_USHER,
 		"A part of %s's memory is the host's console: vfio can't give the card to a guest "
@@ -137,8 +136,7 @@ static bool find_amd_reset(UsherDoctor *doctor, const UsherDevice *device)
 	UsherFinding *finding = usher_doctor_find(doctor, "amd-reset",
 		"%s is a %s, reset_method: %s", device->address, family,
 		methods != NULL ? methods : "none, or not readable");
-	g_free(finding->subject);
-	finding->subject = g_strdup(device->address);
+	usher_finding_set_subject(finding, device->address);
 	if (methods == NULL && !doctor->facts->bars_known) {
 		usher_finding_unknown(finding, "It can't be told how the card is reset.");
 		return true;

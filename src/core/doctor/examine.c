@@ -6,6 +6,15 @@ const char *const usher_goal_names[] = { "pci", "gvt-g", "intel-sriov", "nvidia-
 	"kubernetes", NULL };
 G_STATIC_ASSERT(G_N_ELEMENTS(usher_goal_names) == USHER_N_GOALS + 1);
 
+UsherGoal usher_goal_named(const char *name)
+{
+	for (unsigned i = 0; i < USHER_N_GOALS; i++) {
+		if (g_strcmp0(usher_goal_names[i], name) == 0)
+			return (UsherGoal) i;
+	}
+	return USHER_GOAL_PCI;
+}
+
 GPtrArray *usher_doctor_examine(const UsherHostFacts *facts, const UsherInventory *inventory,
 	UsherGoal goal, const char *address)
 {

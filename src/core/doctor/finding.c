@@ -35,6 +35,12 @@ UsherFinding *usher_doctor_find(UsherDoctor *doctor, const char *id, const char 
 	return finding;
 }
 
+void usher_finding_set_subject(UsherFinding *finding, const char *subject)
+{
+	g_free(finding->subject);
+	finding->subject = g_strdup(subject);
+}
+
 void usher_finding_blame(
 	UsherFinding *finding, UsherFindingStatus status, UsherWho who, const char *means, ...)
 {

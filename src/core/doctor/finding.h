@@ -47,6 +47,8 @@ typedef enum {
 } UsherGoal;
 /* "pci", "gvt-g", …; ends with NULL. */
 extern const char *const usher_goal_names[];
+/* USHER_GOAL_PCI where name is NULL or none of them. */
+UsherGoal usher_goal_named(const char *name);
 
 /* address: of the device that it is for; NULL: the host as a whole. Of UsherFinding; given. */
 GPtrArray *usher_doctor_examine(const UsherHostFacts *facts, const UsherInventory *inventory,

@@ -194,10 +194,9 @@ GPtrArray *usher_doctor_examine_guest(const UsherGuestHealth *guest)
 	find_cpu(&doctor, guest);
 	find_autostart(&doctor, guest);
 	find_hostdevs(&doctor, guest);
+	g_autofree char *subject = g_strconcat("domain/", guest->name, NULL);
 	for (unsigned i = 0; i < doctor.findings->len; i++) {
-		UsherFinding *finding = doctor.findings->pdata[i];
-		g_free(finding->subject);
-		finding->subject = g_strconcat("domain/", guest->name, NULL);
+		usher_finding_set_subject(doctor.findings->pdata[i], subject);
 	}
 	return doctor.findings;
 }

@@ -132,8 +132,7 @@ static void find_conflict(UsherDoctor *doctor, const UsherDevice *device, const 
 {
 	UsherFinding *finding = usher_doctor_find(
 		doctor, "driver-conflict", "%s has the driver %s", device->address, device->driver);
-	g_free(finding->subject);
-	finding->subject = g_strdup(device->address);
+	usher_finding_set_subject(finding, device->address);
 	if (doctor->device == NULL) /* nobody has said that it is to be given */
 		return;
 	usher_finding_blame(finding, USHER_FINDING_WARN, USHER_WHO_USHER,

@@ -15,6 +15,8 @@ typedef struct UsherDoctor {
 /* A new finding, already in the doctor's; status OK and WHO_NOBODY until something else is said. */
 UsherFinding *usher_doctor_find(UsherDoctor *doctor, const char *id, const char *seen, ...)
 	G_GNUC_PRINTF(3, 4);
+/* What it is about, where that is not the host: an address, a guest. */
+void usher_finding_set_subject(UsherFinding *finding, const char *subject);
 /* What is wrong, in a sentence for an owner. */
 void usher_finding_blame(UsherFinding *finding, UsherFindingStatus status, UsherWho who,
 	const char *means, ...) G_GNUC_PRINTF(4, 5);

@@ -9,12 +9,6 @@
 
 typedef bool (*DeviceFinder)(UsherDoctor *doctor, const UsherDevice *device);
 
-static void set_subject(UsherFinding *finding, const UsherDevice *device)
-{
-	g_free(finding->subject);
-	finding->subject = g_strdup(device->address);
-}
-
 static uint32_t id_of(const UsherDevice *device)
 {
 	return device->device_id != NULL ? (uint32_t) g_ascii_strtoull(device->device_id, NULL, 16)
@@ -91,15 +85,16 @@ static bool find_gvt(UsherDoctor *doctor, const UsherDevice *device)
 	for (unsigned i = 0; i < device->mdev_types->len; i++) {
 		if (!g_str_has_prefix(device->mdev_types->pdata[i], "i915-GVTg"))
 			continue;
-		set_subject(usher_doctor_find(doctor, "gvt-g", "%s offers %u types of vGPUs",
-				    device->address, device->mdev_types->len),
-			device);
+		usher_finding_set_subject(
+			usher_doctor_find(doctor, "gvt-g", "%s offers %u types of vGPUs",
+				device->address, device->mdev_types->len),
+			device->address);
 		return true;
 	}
 	const char *name = platform != NULL ? platform->name : "not a platform that usher knows";
 	UsherFinding *finding = usher_doctor_find(
 		doctor, "gvt-g", "%s is 8086:%s, %s", device->address, device->device_id, name);
-	set_subject(finding, device);
+	usher_finding_set_subject(finding, device->address);
 	if (!is_wanted)
 		return true;
 	if (platform == NULL) {
@@ -145,7 +140,7 @@ static bool find_sriov(UsherDoctor *doctor, const UsherDevice *device)
 	UsherFinding *finding = usher_doctor_find(doctor, "intel-sriov",
 		"%s: sriov_totalvfs %" G_GINT64_FORMAT ", %s", device->address, device->sriov_total,
 		driver);
-	set_subject(finding, device);
+	usher_finding_set_subject(finding, device->address);
 	if (doctor->goal != USHER_GOAL_INTEL_SRIOV || device->sriov_active > 0)
 		return true;
 	bool is_xe = g_strcmp0(device->driver, "xe") == 0;
@@ -198,7 +193,7 @@ static void find_host_gpu(UsherDoctor *doctor)
 	g_autofree char *driver = usher_doctor_driver(gpu);
 	UsherFinding *finding =
 		usher_doctor_find(doctor, "host-gpu", "%s has %s", gpu->address, driver);
-	set_subject(finding, gpu);
+	usher_finding_set_subject(finding, gpu->address);
 	bool is_away = g_strcmp0(gpu->driver, "vfio-pci") == 0;
 	if (doctor->goal != USHER_GOAL_HOST_GPU || (gpu->driver != NULL && !is_away))
 		return;
@@ -255,7 +250,7 @@ static bool find_nvidia(UsherDoctor *doctor, const UsherDevice *device)
 	UsherFinding *finding = usher_doctor_find(doctor, "nvidia-driver", "%s has %s%s%s%s",
 		device->address, driver, version != NULL ? " (" : "",
 		version != NULL ? version : "", version != NULL ? ")" : "");
-	set_subject(finding, device);
+	usher_finding_set_subject(finding, device->address);
 	blame_nvidia(doctor, finding, device);
 	return true;
 }
@@ -266,7 +261,7 @@ static unsigned find_instances(UsherDoctor *doctor, const UsherDevice *device)
 		return 0;
 	UsherFinding *finding = usher_doctor_find(doctor, "mig",
 		"%s has GPU instances (/proc/driver/nvidia/capabilities)", device->address);
-	set_subject(finding, device);
+	usher_finding_set_subject(finding, device->address);
 	if (doctor->goal != USHER_GOAL_PCI)
 		return 1;
 	usher_finding_blame(finding, USHER_FINDING_WARN, USHER_WHO_OS,
